@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hotspare: hot-spare high availability by application-driven checkpointing.
+ *
+ * A program keeps its state in checkpoint memory (hsmalloc), names the
+ * pointers from which it finds that state again (hsroot) and says when the
+ * state is worth keeping (hscpt).  What changed since the last checkpoint goes
+ * to the spare; when the primary dies, the spare returns from hsinit() with
+ * HS_RESTORED and the same memory at the same addresses.
+ *
+ *	struct game *g;
+ *
+ *	if (hsinit(NULL) == HS_RESTORED)
+ *		g = hsfind("game");
+ *	else
+ *		hsroot("game", g = hscalloc(1, sizeof(*g)));
+ *	for (;;) {
+ *		play(g);
+ *		hscpt(HS_HELD, NULL);
+ *	}
+ *
+ * Return codes: 0 or positive is success, negative is an error: HS_E* below or
+ * -errno.  hsstrerror() explains both.  Calls that return a pointer return NULL
+ * and set errno.
+ *
+ * Threads: every call here may be made from any thread once hsinit() has
+ * returned, and several may run at once; hsinit() and hsfini() must run
+ * alone.  A checkpoint is of the memory as it is while hscpt() copies it: a
+ * thread that writes to checkpoint memory meanwhile may have its write in this
+ * checkpoint or in the next, word by word; it is never lost.
+ *
+ * Signals: only hsstrerror() and hsversion() are async-signal-safe.
+ *
+ * fork: a child does not inherit the checkpointing; it must not call the
+ * library, and what it writes stays its own.
+ */
+#ifndef HOTSPARE_HS_H
+#define HOTSPARE_HS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HS_VERSION_MAJOR 0
+#define HS_VERSION_MINOR 1
+#define HS_VERSION_PATCH 0
+
+/* Errors of the library; -errno is used where the kernel's word is exact. */
+enum hs_error {
+	HS_ESTATE = -5000,	/* call made before hsinit() or after hsfini() */
+	HS_EADDR = -5001,	/* the arena's address range is taken */
+	HS_ETRACK = -5002,	/* no way to track dirty pages works here */
+	HS_EARENA = -5003,	/* checkpoint memory is exhausted */
+	HS_ECORRUPT = -5004,	/* checkpoint memory's own records are damaged */
+	HS_EMISUSE = -5005,	/* foreign or double free, or a bad argument */
+	HS_ENOSPARE = -5006,	/* sealed and kept, but no spare holds it */
+	HS_EAGAIN = -5007,	/* too much is in flight; nothing was taken */
+	HS_ETIMEDOUT = -5008,	/* the level was not reached in time; go on */
+	HS_EAGENT = -5009,	/* hs-agent is gone or speaks another version */
+	HS_ETRANSPORT = -5010,	/* the cluster's messaging failed */
+	HS_EFENCED = -5011,	/* another primary took over: stop now */
+	HS_EINCOMPATIBLE = -5012, /* the image was made by another program */
+	HS_EWIRE = -5013,	/* a message is damaged (agent and tools) */
+	HS_EVERSION = -5014,	/* a message of another protocol version */
+	HS_ESTALE = -5015,	/* a message of an older term or epoch */
+	HS_EGAP = -5016,	/* an epoch that does not follow the last one */
+	HS_EQUORUM = -5017,	/* no quorum: nothing is promoted or held */
+};
+
+/* What hsinit() returns on success. */
+#define HS_FRESH 0	/* checkpoint memory is empty: build the state */
+#define HS_RESTORED 1	/* checkpoint memory is as of the last checkpoint */
+
+/*
+ * What a checkpoint promises, in order.
+ *
+ * HS_SEALED	copied: later writes do not change this checkpoint.
+ * HS_SENT	handed to the cluster's messaging in whole.
+ * HS_HELD	verified and in memory at a spare: survives the loss of this
+ *		process and of this node.
+ */
+enum hs_level {
+	HS_SEALED = 1,
+	HS_SENT = 2,
+	HS_HELD = 3,
+};
+
+/* Or-ed to the level in hscpt(). */
+#define HS_NOWAIT 0x100		/* return once sealed; see hswait() */
+#define HS_TRY 0x200		/* HS_EAGAIN instead of waiting for memory */
+#define HS_NEEDSPARE 0x400	/* wait for a spare; never HS_ENOSPARE */
+
+/* What to find the program's settings in; all zero means the defaults. */
+struct hs_options {
+	/*
+	 * Size of this struct as the program was compiled: set by HS_OPTIONS.
+	 * Members added later read as zero for older programs.
+	 */
+	size_t size;
+	/*
+	 * Checkpoint memory in bytes, address space only until used; rounded
+	 * up to 2 MiB.  Default 1 GiB.  The same on every node.
+	 */
+	size_t arena_bytes;
+	/*
+	 * Fixed address of checkpoint memory, multiple of 2 MiB; the same on
+	 * every node.  Default 0x200000000000.
+	 */
+	uintptr_t arena_base;
+	/*
+	 * Bound in bytes for checkpoints in flight.  Default 64 MiB; a single
+	 * checkpoint larger than it is still taken, alone.
+	 */
+	size_t inflight_bytes;
+	/*
+	 * How to find dirty pages: NULL or "auto", "wpa" (userfaultfd
+	 * write-protection), "full" (every page, each time).
+	 */
+	const char *tracker;
+};
+#define HS_OPTIONS { .size = sizeof(struct hs_options) }
+
+/*
+ * Prepare checkpoint memory and, below hs-agent, wait for this process's turn:
+ * on the primary it returns HS_FRESH at once; on a spare it returns once
+ * the spare is promoted, with HS_RESTORED, or HS_FRESH if the old primary never
+ * took a checkpoint.  Without hs-agent it returns HS_FRESH and the program runs
+ * unprotected.  opt may be NULL.  Call it before the program opens
+ * sockets or starts threads that it would not want on an idle spare.
+ *
+ * Errors: HS_EADDR, HS_ETRACK, HS_EAGENT, HS_EINCOMPATIBLE, HS_EMISUSE, -ENOMEM.
+ * One line that says what to do next is kept for hsmessage() and told to the
+ * agent.
+ */
+int hsinit(const struct hs_options *opt);
+
+/*
+ * Flush what is in flight (for up to timeout_ms), end the checkpointing
+ * and unmap checkpoint memory.  For orderly ends; a program need not call it.
+ */
+int hsfini(int timeout_ms);
+
+/*
+ * Checkpoint memory.  As malloc(3) and its kin; alignment is 16 bytes.  NULL
+ * with errno ENOMEM when the arena is full, EINVAL for a bad alignment.
+ * Freeing what is not an allocation, or twice, is detected: hsfree() then
+ * returns HS_EMISUSE and changes nothing; hsrealloc() returns NULL with errno
+ * EINVAL.  hsfree(NULL) is 0.
+ */
+void *hsmalloc(size_t len);
+void *hscalloc(size_t n, size_t len);
+void *hsrealloc(void *ptr, size_t len);
+void *hsmemalign(size_t align, size_t len);
+int hsfree(void *ptr);
+
+/* Usable bytes of an allocation; 0 if ptr is none. */
+size_t hsusable(const void *ptr);
+
+/*
+ * Name a pointer into checkpoint memory, so that the restored program finds it.
+ * A name is 1 to 31 bytes; up to 64 names.  ptr NULL removes the name.
+ * HS_EMISUSE: bad name, or ptr is not in checkpoint memory; HS_EARENA: no room.
+ */
+int hsroot(const char *name, void *ptr);
+
+/* The pointer named so, or NULL with errno ENOENT. */
+void *hsfind(const char *name);
+
+/*
+ * Take a checkpoint.  how is one level, or-ed with flags.  Waits until the level
+ * is reached, unless HS_NOWAIT.  *epoch (if epoch is not NULL) receives the
+ * checkpoint's number, for hswait(), also where the return is HS_ENOSPARE.
+ *
+ * 0: the level is reached (with HS_NOWAIT: sealed).  HS_ENOSPARE: sealed, and it
+ * will be held once there is a spare again, but now there is none and the
+ * administrator allows the service to go on without.  While it is
+ * unknown whether a vanished spare may take over, the call waits.  HS_EAGAIN:
+ * only with HS_TRY.  HS_EFENCED: another node is primary; whatever this
+ * process says now may contradict it.
+ *
+ * Without an agent: returns 0 for HS_SEALED and HS_SENT and HS_ENOSPARE for
+ * HS_HELD, at the cost of a function call.
+ */
+int hscpt(unsigned how, uint64_t *epoch);
+
+/*
+ * Wait until checkpoint epoch has reached level, for up to timeout_ms
+ * (-1: for ever, 0: only ask).  Returns as hscpt() does, or HS_ETIMEDOUT.
+ */
+int hswait(uint64_t epoch, enum hs_level level, int timeout_ms);
+
+/*
+ * A descriptor for poll(2), readable when a level was reached or the
+ * protection changed since it was last read (read 8 bytes to re-arm it).
+ * Owned by the library.  Negative: HS_ESTATE.
+ */
+int hseventfd(void);
+
+/*
+ * Say that the program is alive.  Once a program has called this, the agent takes
+ * it for hung when no call came for the resource's ping_timeout.
+ */
+int hsping(void);
+
+/* How the service stands; numbers since hsinit(). */
+struct hs_status {
+	size_t size;		/* in: sizeof(struct hs_status) */
+	int protection;		/* enum hs_protection */
+	int spares;		/* spares that hold the last held checkpoint */
+	uint64_t term;
+	uint64_t epoch_sealed;	/* newest of each level */
+	uint64_t epoch_sent;
+	uint64_t epoch_held;
+	uint64_t pages_dirty;	/* collected, sum */
+	uint64_t bytes_sent;	/* encoded, sum */
+	uint64_t pause_ns_last;	/* collect + copy */
+	uint64_t pause_ns_max;
+	char tracker[16];
+	char transport[16];
+};
+
+enum hs_protection {
+	HS_ALONE = 0,		/* no agent: nothing is protected */
+	HS_PROTECTED = 1,	/* a spare holds what is reported held */
+	HS_UNPROTECTED = 2,	/* no spare, known and allowed */
+	HS_BLOCKED = 3,		/* no spare or no quorum; held waits */
+	HS_FENCED = 4,		/* another node is primary */
+};
+
+int hsstatus(struct hs_status *st);
+
+/* Static text for a return code, 0 and positive ones included. */
+const char *hsstrerror(int rc);
+
+/*
+ * One line about the last failure of hsinit() in this process: what is wrong and
+ * what to do.  Empty if none.  Valid until the next hsinit().
+ */
+const char *hsmessage(void);
+
+/* "0.1.0", of the library that is loaded. */
+const char *hsversion(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
