@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Dirty tracking: which pages of the arena were written since the last collect.
+ * Backends are one file each and are chosen at run time by a round trip (write,
+ * collect, see exactly that page), never by a version.
+ *
+ * D1  A write that was finished before collect() began is in that collect's
+ *     set or in an earlier one; one that runs at the same time is in that or in
+ *     the next.  None is in no set.
+ * D2  A page of the set may be unchanged; never the reverse.
+ * D3  Pages at or above the armed length are in no set.
+ */
+#ifndef HS_MEM_DIRTY_H
+#define HS_MEM_DIRTY_H
+
+#include <stdint.h>
+
+#include "mem/pageset.h"
+
+#define HS_DIRTY_ABI 1
+
+struct hs_dirty;
+
+struct hs_dirty_ops {
+	uint32_t abi;		/* HS_DIRTY_ABI, else it is not chosen */
+	const char *name;
+	/*
+	 * Get ready for [base, base + len): syscalls, memory.  The backend's
+	 * state is *priv.  fresh: the range is anonymous memory; else it is a
+	 * private mapping of an image, whose pages are all clean now.
+	 */
+	int (*open)(void **priv, void *base, size_t len, bool fresh);
+	void (*close)(void *priv);
+	/*
+	 * Track [0, len) from now on; it only grows, len is a multiple of the
+	 * page size.  Pages in the new part are clean now, whether or not
+	 * they were touched before.  Other threads may write below the old length.
+	 */
+	int (*arm)(void *priv, size_t len);
+	/*
+	 * Add the pages written since the last collect to out and re-arm them, as
+	 * one step a page.  No allocation.  Threads may write meanwhile (D1).
+	 */
+	int (*collect)(void *priv, struct hs_pageset *out);
+	/*
+	 * Optional: background work in small bites that makes later collects
+	 * cheaper, under the caller's lock.  1: more to do; 0: done.
+	 */
+	int (*settle)(void *priv);
+};
+
+extern const struct hs_dirty_ops hs_dirty_full;	/* the oracle: all armed pages */
+extern const struct hs_dirty_ops hs_dirty_wpa;	/* userfaultfd WP_ASYNC */
+
+/*
+ * Choose a backend: NULL or "auto" takes the first that passes its round
+ * trip on a scratch range (wpa, then full), a name takes that one or fails.
+ * HS_ETRACK and one line in why[] (what is missing, what to do) if none works; if
+ * auto fell back to full, why says so and the return is 0.  why is emptied else.
+ */
+HS_MUST_CHECK int hs_dirty_create(struct hs_dirty **out, const char *name,
+    void *base, size_t len, bool fresh, char *why, size_t why_size);
+void hs_dirty_destroy(struct hs_dirty *d);
+HS_MUST_CHECK int hs_dirty_arm(struct hs_dirty *d, size_t len);
+HS_MUST_CHECK int hs_dirty_collect(struct hs_dirty *d, struct hs_pageset *out);
+int hs_dirty_settle(struct hs_dirty *d);
+const char *hs_dirty_name(const struct hs_dirty *d);
+
+#endif
