@@ -3,9 +3,8 @@
 # whole, with only the names of libhs.map left visible.
 lib_LTLIBRARIES += libhotspare.la
 libhotspare_la_SOURCES =
-# Once hs.h exists:
-#hotspareincludedir = $(includedir)/hotspare
-#hotspareinclude_HEADERS = libhs/hs.h
+hotspareincludedir = $(includedir)/hotspare
+hotspareinclude_HEADERS = libhs/hs.h
 libhotspare_la_LIBADD = libhsapi.la libhsckpt.la libhsnet.la libhsmem.la \
 	libhswire.la libhsbase.la $(XXHASH_LIBS)
 libhotspare_la_LDFLAGS = $(AM_LDFLAGS) -version-info $(HS_SO_VERSION) \
