@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # base: what every layer may use.
 noinst_LTLIBRARIES += libhsbase.la
-libhsbase_la_SOURCES =
-# One line a file, headers too (that is what puts them in the tarball):
-#libhsbase_la_SOURCES += libhs/base/NAME.c libhs/base/NAME.h
+libhsbase_la_SOURCES = \
+	libhs/base/clock.c libhs/base/clock.h \
+	libhs/base/crc.c libhs/base/crc.h \
+	libhs/base/digest.c libhs/base/digest.h \
+	libhs/base/err.c libhs/base/err.h \
+	libhs/base/fault.c libhs/base/fault.h \
+	libhs/base/rd.c libhs/base/rd.h \
+	libhs/base/sock.c libhs/base/sock.h \
+	libhs/base/wr.c libhs/base/wr.h
+libhsbase_la_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
+libhsbase_la_LIBADD = $(XXHASH_LIBS)
