@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# The rig's shell functions: the verbs of tests/rig/rig, to be sourced by the
+# tests, the demo and the benchmarks, which so save a process a call.
+#
+#   . tests/rig/lib.sh
+#   rig_up "$dir" --root "$destdir" --cib ./resources
+#   rig_run "$dir" n1 crm_mon -1
+#   rig_down "$dir"
+#
+# Every function answers 0 or the status of what it ran; what went wrong is
+# one line on stderr.  None changes the caller's options, traps or directory.
+
+RIG_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+RIG_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+RIG_NET=10.77.0		# the same in every rig: each has its own network
+RIG_UP_SECONDS=${RIG_UP_SECONDS:-60}
+
+rig_say() {
+	printf 'rig: %s\n' "$*" >&2
+}
+
+# The start time of process PID in REPLY; it tells PID from a later process of
+# the same number.  False when there is none.
+rig_started() {
+	local stat
+
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+	stat=${stat##*) }
+	# shellcheck disable=SC2086
+	set -- $stat
+	[ "$1" != Z ] || return 1
+	REPLY=${20}
+}
+
+# True while the process that FILE records ("PID STARTED") runs; its pid is
+# in RIG_PID then.
+rig_recorded() {
+	local pid='' started='' REPLY
+
+	{ read -r pid started <"$1"; } 2>/dev/null
+	[ -n "$pid" ] && rig_started "$pid" && [ "$REPLY" = "$started" ] ||
+		return 1
+	RIG_PID=$pid
+}
+
+# True once CMD is; tried every 20 ms, for SECONDS at most.
+rig_until() {
+	local end=$((SECONDS + $1 + 1))
+
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.02
+	done
+}
+
+rig_is_up() {
+	rig_recorded "$1/outer.pid"
+}
+
+# One request to the outer pid 1; its answer in RIG_ANSWER, true if it is "ok".
+rig_ask() {
+	local dir=$1 reply="host.$BASHPID" fd end=$((SECONDS + 30))
+
+	shift
+	RIG_ANSWER=
+	rig_is_up "$dir" || { rig_say "no rig runs in $dir"; return 1; }
+	rm -f "$dir/reply/$reply"
+	mkfifo -m 600 "$dir/reply/$reply" || return 1
+	exec {fd}<>"$dir/reply/$reply"
+	printf '%s host %s\n' "$reply" "$*" >"$dir/ctl"
+	until read -r -t 0.5 -u "$fd" RIG_ANSWER; do
+		if ! rig_is_up "$dir" || [ "$SECONDS" -ge "$end" ]; then
+			RIG_ANSWER="no answer to: $*"
+			break
+		fi
+	done
+	exec {fd}>&-
+	rm -f "$dir/reply/$reply"
+	[ "${RIG_ANSWER%% *}" = ok ]
+}
+
+rig_order() {
+	rig_ask "$@" && return 0
+	[ -z "$RIG_ANSWER" ] || rig_say "$RIG_ANSWER"
+	return 1
+}
+
+rig_poweroff() { rig_order "$1" off "$2"; }
+rig_poweron() { rig_order "$1" on "$2"; }
+rig_cut() { rig_order "$1" cut "$2" "${3-}"; }
+rig_heal() { rig_order "$1" heal "$2"; }
+
+# rig_run DIR NODE CMD...: CMD inside the node; it dies with its caller and
+# with the node.  NODE may be "client".
+rig_run() {
+	local dir=$1 node=$2 RIG_PID
+
+	shift 2
+	rig_recorded "$dir/$node.pid" ||
+		{ rig_say "$node does not run"; return 125; }
+	PATH=$RIG_PATH nsenter -t "$RIG_PID" -m -u -i -n -p -- \
+		setpriv --pdeathsig KILL -- "$@"
+}
+
+rig_client() {
+	local dir=$1
+
+	shift
+	rig_run "$dir" client "$@"
+}
+
+# rig_wait DIR SECONDS [NODE|client] CMD...: until CMD is true; on the host
+# when no node is named.
+rig_wait() {
+	local dir=$1 seconds=$2
+
+	shift 2
+	case $1 in
+	n[1-3]|client) rig_until "$seconds" rig_run "$dir" "$@" ;;
+	*) rig_until "$seconds" "$@" ;;
+	esac
+}
+
+rig_status() {
+	rig_ask "$1" status ||
+		{ printf 'down\n'; return 1; }
+	# shellcheck disable=SC2086
+	set -- ${RIG_ANSWER#ok}
+	printf '%s\n' "$@" | tr '=' ' '
+}
+
+# The value of KEY in DIR/conf.
+rig_conf() {
+	sed -n "s/^$2='\(.*\)'\$/\1/p" "$1/conf"
+}
+
+rig_env() {
+	local i nodes=''
+
+	[ -r "$1/conf" ] || { rig_say "no rig runs in $1"; return 1; }
+	for i in $(rig_conf "$1" NODES); do
+		nodes="$nodes $i"
+		printf 'RIG_%s=%s.%s\n' "${i^^}" "$RIG_NET" "${i#n}"
+	done
+	printf 'RIG_NODES="%s"\n' "${nodes# }"
+	printf 'RIG_CLIENT=%s.100\n' "$RIG_NET"
+	printf 'RIG_VIP=%s.200\nRIG_VIP_PREFIX=24\n' "$RIG_NET"
+}
+
+# Removes all that the rig made in DIR, but DIR/log.
+rig_sweep() (
+	cd "$1" &&
+	rm -rf ./conf ./ctl ./boot ./idle ./owner ./reply ./mnt ./etc \
+		./error ./cib.xml ./authkey ./*.pid ./*.go ./n[1-3]
+)
+
+# Ends the rig, whatever its state; the logs stay.
+rig_down() {
+	local dir=$1 RIG_PID
+
+	[ -d "$dir" ] || return 0
+	if rig_recorded "$dir/outer.pid"; then
+		kill -KILL "$RIG_PID" 2>/dev/null
+	fi
+	if rig_recorded "$dir/keeper.pid"; then
+		printf 'end\n' 1<>"$dir/idle"
+		rig_until 10 rig_gone "$dir/keeper.pid" ||
+			{ rig_say "the rig in $dir does not end"; return 1; }
+	fi
+	[ ! -e "$dir/conf" ] || rig_sweep "$dir"
+}
+
+rig_gone() {
+	! rig_recorded "$1"
+}
+
+rig_check_host() {
+	local prog
+
+	[ "$(id -u)" = 0 ] || { rig_say "must be run by root"; return 1; }
+	for prog in corosync pacemakerd cibadmin crm_mon ip unshare nsenter \
+	    setpriv setsid; do
+		PATH=$RIG_PATH command -v "$prog" >/dev/null || {
+			rig_say "$prog is missing: apt-get install" \
+				"corosync pacemaker pacemaker-cli-utils iproute2"
+			return 1
+		}
+	done
+}
+
+# What rig_up was asked for, as DIR/conf.
+rig_write_conf() {
+	local dir=$1 nodes='n1 n2' root='' cib='' token=1000 mtu=1500
+	local crypto=0 reboot=0 delay=''
+
+	shift
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--crypto) crypto=1; shift; continue ;;
+		--reboot) reboot=1; shift; continue ;;
+		esac
+		[ $# -ge 2 ] || { rig_say "up: what is $1?"; return 2; }
+		case $1 in
+		--nodes)
+			case $2 in
+			2) nodes='n1 n2' ;;
+			3) nodes='n1 n2 n3' ;;
+			*) rig_say "up: --nodes is 2 or 3"; return 2 ;;
+			esac ;;
+		--root) root=$(cd "$2" && pwd -P) || return 2 ;;
+		--cib) cib=$(realpath -e -- "$2") || return 2 ;;
+		--token) token=$2 ;;
+		--mtu) mtu=$2 ;;
+		--fence-delay) delay=$2 ;;
+		--owner) ;;
+		*) rig_say "up: what is $1?"; return 2 ;;
+		esac
+		shift 2
+	done
+	case $token$mtu in
+	*[!0-9]*) rig_say "up: --token and --mtu are numbers"; return 2 ;;
+	esac
+	case $dir$root$RIG_HOME in
+	*[:,\\\ ]*) rig_say "up: no colon, comma, blank or backslash in a" \
+		"directory, please"; return 2 ;;
+	esac
+	[ -z "$cib" ] || [ -x "$cib" ] ||
+		{ rig_say "up: $cib is not executable"; return 2; }
+	printf "%s='%s'\n" NODES "$nodes" ROOT "$root" CIB "$cib" \
+		TOKEN "$token" MTU "$mtu" CRYPTO "$crypto" \
+		REBOOT "$reboot" FENCE_DELAY "$delay" >"$dir/conf"
+}
+
+# True when pacemakerd runs everywhere and all nodes joined one DC.
+rig_formed() {
+	local dir=$1 n xml
+
+	shift
+	rig_is_up "$dir" || return 0	# rig_up looks again
+	for n in "$@"; do
+		[ -s "$dir/$n.pid" ] || return 1
+	done
+	xml=$(rig_run "$dir" "$1" timeout 5 crm_mon -1 --output-as=xml \
+		2>/dev/null) || return 1
+	case $xml in
+	*'<current_dc present="true"'*) ;;
+	*) return 1 ;;
+	esac
+	[ "$(grep -c '<node name=.* online="true"' <<<"$xml")" = $# ]
+}
+
+# The process whose end ends the rig.
+rig_owner_of() {
+	local owner=''
+
+	while [ $# -gt 0 ]; do
+		[ "$1" != --owner ] || owner=$2
+		shift
+	done
+	[ -n "$owner" ] || return 0
+	if rig_started "$owner"; then
+		printf '%s %s\n' "$owner" "$REPLY"
+	else
+		printf '%s 0\n' "$owner"	# ended already
+	fi
+}
+
+rig_abort() {
+	trap - EXIT INT TERM HUP
+	rig_down "$1"
+	exit "${2:-1}"
+}
+
+# Empties DIR of an earlier rig, and of nothing else.
+rig_prepare() {
+	local name
+
+	if [ ! -e "$1/log/rig.log" ]; then
+		for name in log conf reply mnt etc n1 n2 n3; do
+			[ ! -e "$1/$name" ] || {
+				rig_say "up: $1/$name is not a rig's"
+				return 1
+			}
+		done
+	fi
+	rig_sweep "$1" && rm -rf "$1/log" && mkdir "$1/log" &&
+		: >"$1/log/rig.log"
+}
+
+# rig_up DIR [--nodes 2|3] [--root DESTDIR] [--cib SCRIPT] [--token MS]
+#	[--mtu N] [--crypto] [--reboot] [--fence-delay SPEC] [--owner PID]
+# In a subshell: its traps and its end are its own.
+rig_up() (
+	local dir REPLY why nodes
+	dir=$1
+
+	set +e
+	rig_check_host || exit 1
+	mkdir -p "$dir" && dir=$(cd "$dir" && pwd -P) || exit 1
+	shift
+	if rig_recorded "$dir/keeper.pid"; then
+		rig_say "a rig runs in $dir already"
+		exit 1
+	fi
+	rig_prepare "$dir" || exit 1
+	rig_write_conf "$dir" "$@" || { rm -f "$dir/conf"; exit 2; }
+	trap 'rig_abort "$dir" 1' EXIT
+	trap 'rig_abort "$dir" 130' INT TERM HUP
+	mkdir -p "$dir/reply" "$dir/mnt" "$dir/etc"
+	mkfifo -m 600 "$dir/ctl" "$dir/boot" "$dir/idle" || exit 1
+	rig_started "$BASHPID"		# until up is done, it is the owner
+	printf '%s %s\n' "$BASHPID" "$REPLY" >"$dir/owner"
+
+	setsid "$RIG_HOME/keeper" "$dir" </dev/null >>"$dir/log/rig.log" 2>&1 &
+	rig_until 10 test -s "$dir/outer.pid" -o -s "$dir/error"
+	read -ra nodes <<<"$(rig_conf "$dir" NODES)"
+	rig_until "$RIG_UP_SECONDS" rig_formed "$dir" "${nodes[@]}" ||
+		why="no cluster within $RIG_UP_SECONDS s"
+	rig_is_up "$dir" || why="the rig ended"
+	[ ! -s "$dir/error" ] || why=$(cat "$dir/error")
+	if [ -n "${why-}" ]; then
+		rig_say "up: $why; logs are in $dir/log"
+		exit 1
+	fi
+	rig_owner_of "$@" >"$dir/owner.new" && mv "$dir/owner.new" "$dir/owner"
+	trap - EXIT INT TERM HUP
+)
