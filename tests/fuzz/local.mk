@@ -10,6 +10,7 @@ if ENABLE_FUZZING
 endif
 noinst_PROGRAMS += $(FUZZERS)
 
+fuzzers: $(FUZZERS)
 print-fuzzers:
 	@echo $(FUZZERS)
-.PHONY: print-fuzzers
+.PHONY: fuzzers print-fuzzers
