@@ -2,7 +2,8 @@
 # net: transports.
 noinst_LTLIBRARIES += libhsnet.la
 libhsnet_la_SOURCES =
-# One line a file, headers too (that is what puts them in the tarball):
-#libhsnet_la_SOURCES += libhs/net/NAME.c libhs/net/NAME.h
+libhsnet_la_SOURCES += libhs/net/xport.c libhs/net/xport.h
+libhsnet_la_SOURCES += libhs/net/xport_cpg.c
+libhsnet_la_SOURCES += libhs/net/xport_unix.c
 libhsnet_la_CPPFLAGS = $(AM_CPPFLAGS) $(CPG_CFLAGS)
 libhsnet_la_LIBADD = $(CPG_LIBS)

@@ -22,6 +22,9 @@
 
 #define HS_XPORT_ABI 1
 #define HS_XPORT_MAX_MEMBERS 64
+#define HS_XPORT_MAX_BYTES 1000000	/* below corosync's 1,047,552 */
+/* Stack of a thread that calls dispatch(): libcpg puts 1 MiB on it. */
+#define HS_XPORT_STACK_BYTES (2u << 20)
 
 struct hs_xport;
 
@@ -88,8 +91,9 @@ HS_MUST_CHECK int hs_xport_cpg_open(struct hs_xport **out, const char *group,
 /*
  * One end of a SEQPACKET pair: two members, self and peer.  Takes fd on success.
  * The view of both is delivered at the first dispatch; the peer's end is
- * a view with PROCDOWN.  A sender's own messages are delivered to it too (X1),
- * from memory.
+ * a view with PROCDOWN.  A sender's own messages are delivered to it too, from
+ * memory; nobody orders the two ends' messages, so X1 holds for each sender's
+ * alone.
  */
 HS_MUST_CHECK int hs_xport_unix_open(struct hs_xport **out, int fd,
     struct hs_xport_addr self, struct hs_xport_addr peer,
