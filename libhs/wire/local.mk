@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# wire: bytes <-> structs, pure.
+# wire: messages and records, bytes <-> structs.  Calls base, nothing else.
 noinst_LTLIBRARIES += libhswire.la
-libhswire_la_SOURCES =
-# One line a file, headers too (that is what puts them in the tarball):
-#libhswire_la_SOURCES += libhs/wire/NAME.c libhs/wire/NAME.h
+libhswire_la_SOURCES = \
+	libhs/wire/delta.c libhs/wire/delta.h \
+	libhs/wire/msg.c libhs/wire/msg.h \
+	libhs/wire/rec.c libhs/wire/rec.h

@@ -38,6 +38,15 @@
 #define HS_MSG_TEXT_BYTES 240
 #define HS_MSG_GROUP_BYTES 128
 
+/* Bodies of fixed length, on the wire. */
+#define HS_MSG_ACK_BYTES 16
+#define HS_MSG_STATE_BYTES 52
+#define HS_MSG_TERM_BYTES 25
+#define HS_MSG_HELLO_BYTES 68
+#define HS_MSG_GO_BYTES 159
+#define HS_MSG_POLICY_BYTES 3
+#define HS_MSG_STATS_BYTES 56
+
 enum hs_msg_type {
 	/* In the group. */
 	HS_MSG_DATA = 1,	/* primary: records of an epoch */
@@ -71,7 +80,11 @@ struct hs_msg_head {
 	uint64_t off;
 };
 
-/* Bodies.  Digests are 16 opaque bytes (base/digest.h). */
+/*
+ * Bodies: the members in this order, without padding.  Digests are 16 opaque
+ * bytes (base/digest.h).  Texts hold a NUL, zeros after it and no control
+ * characters.
+ */
 
 struct hs_msg_ack {		/* ACK: head.term, head.epoch are held */
 	uint8_t digest[HS_MSG_DIGEST_BYTES];
@@ -150,8 +163,10 @@ struct hs_msg_stats {		/* head.epoch: newest held */
 };
 
 /*
- * Check everything that the table above makes wire/'s to check, crc included.
- * On success *h is filled and *body / *body_len are the body, borrowed from buf.
+ * Check everything that the table above makes wire/'s to check, crc included,
+ * and that the body's length is one that the type can have.  On success *h is
+ * filled and *body / *body_len are the body, borrowed from buf; on failure they
+ * are untouched.
  */
 HS_MUST_CHECK int hs_msg_open(const uint8_t *buf, size_t len,
     struct hs_msg_head *h, const uint8_t **body, size_t *body_len);
@@ -165,10 +180,12 @@ size_t hs_msg_seal(uint8_t *buf, const struct hs_msg_head *h, size_t body_len);
 
 /*
  * Bodies.  Encoders write a whole message (header too) into buf of size bytes
- * and return its length or -EMSGSIZE.  Decoders take the body that hs_msg_open()
- * gave: 0 or HS_EWIRE; a body with bytes left over is HS_EWIRE, and so are
- * values outside the enums and texts without their NUL.
- * An encoder and a decoder for each: ack state term hello go text policy stats.
+ * and return its length or -EMSGSIZE; they set the type themselves and no flags,
+ * cut long texts short and put blanks for control characters.  Decoders take
+ * the body that hs_msg_open() gave: 0 or HS_EWIRE; a body with bytes left
+ * over is HS_EWIRE, and so are values outside the enums and bad texts.
+ * An encoder and a decoder for each: ack state term hello go text policy stats;
+ * text is the body of FAILED.
  */
 #define HS_MSG_CODEC(name)                                                     \
 	HS_MUST_CHECK int hs_msg_encode_##name(uint8_t *buf, size_t size,      \
@@ -184,7 +201,10 @@ HS_MSG_CODEC(text)
 HS_MSG_CODEC(policy)
 HS_MSG_CODEC(stats)
 
-/* A message without a body (NEED PROGRESS LEAVE RUNNING PING). */
+/*
+ * A message without a body: h->type is one of NEED PROGRESS LEAVE RUNNING PING,
+ * else HS_EMISUSE.
+ */
 HS_MUST_CHECK int hs_msg_encode_bare(
     uint8_t *buf, size_t size, const struct hs_msg_head *h);
 

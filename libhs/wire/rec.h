@@ -15,8 +15,11 @@
  *     1 kind, 4 nchunk, 4 npage, 8 bytes (0 reserved), 16 digest
  *
  * A FULL epoch or an IMAGE says all of the arena: pages that it does not name are
- * zero.  A page index is below used_bytes / 4096 (rounded up); pages ascend
- * within an epoch and no page is named twice.
+ * zero, and it has no DELTA, for there is nothing to differ from.  arena_base
+ * and arena_bytes are multiples of 4096, arena_bytes is at most 2^44.  A page
+ * index is below used_bytes / 4096 (rounded up); pages ascend within an epoch
+ * and no page is named twice.  A chunk has at least one record.  nchunk is the
+ * number of chunks, npage that of the pages named: count of a ZERO, else 1.
  *
  * digest of an epoch = XXH3-128(base_digest, then each chunk's body in order,
  * the END record of the last one left out): so it names a whole lineage.
@@ -80,10 +83,14 @@ struct hs_rec_wr {
 };
 
 /* 0, or -EMSGSIZE and nothing is written: close this chunk, open the next. */
-HS_MUST_CHECK int hs_rec_put_begin(struct hs_rec_wr *w, const struct hs_rec_begin *b);
-HS_MUST_CHECK int hs_rec_put_page(struct hs_rec_wr *w, uint32_t page, const uint8_t *bytes);
-HS_MUST_CHECK int hs_rec_put_zero(struct hs_rec_wr *w, uint32_t page, uint32_t count);
-HS_MUST_CHECK int hs_rec_put_end(struct hs_rec_wr *w, const struct hs_rec_end *e);
+HS_MUST_CHECK int hs_rec_put_begin(
+    struct hs_rec_wr *w, const struct hs_rec_begin *b);
+HS_MUST_CHECK int hs_rec_put_page(
+    struct hs_rec_wr *w, uint32_t page, const uint8_t *bytes);
+HS_MUST_CHECK int hs_rec_put_zero(
+    struct hs_rec_wr *w, uint32_t page, uint32_t count);
+HS_MUST_CHECK int hs_rec_put_end(
+    struct hs_rec_wr *w, const struct hs_rec_end *e);
 /*
  * The difference from twin to now as DELTA, or as PAGE where that is
  * shorter, or ZERO when now is all zero, or nothing when they are equal.  Runs
@@ -95,8 +102,14 @@ HS_MUST_CHECK int hs_rec_put_diff(struct hs_rec_wr *w, uint32_t page,
 
 /*
  * Reading.  hs_rec_next() gives each record of a body in turn: 1 and *r; 0 at the
- * end; HS_EWIRE for anything that breaks a rule above that can be seen in this
- * chunk alone (DELTA runs included, so hs_rec_apply() cannot fail).
+ * end; HS_EWIRE, from then on for ever, for anything that breaks a rule above
+ * that can be seen in this chunk alone (DELTA runs included, so hs_rec_apply()
+ * cannot fail).  Rules about a whole epoch (page order and bound, npage, no DELTA
+ * in what is FULL) hold across chunks if each is carried to the next:
+ *
+ *	hs_rec_read(&r, &h, body, len);
+ *	if (h.seq > 0)
+ *		hs_rec_carry(&r, &before);	(the reader of seq - 1, at its end)
  */
 struct hs_rec_rd {
 	const uint8_t *p;
@@ -104,15 +117,25 @@ struct hs_rec_rd {
 	uint32_t seq;		/* of the chunk: BEGIN is required iff 0 */
 	int last;		/* chunk is flagged LAST: END is required iff 1 */
 	uint64_t next_page;	/* pages must be >= this */
-	unsigned nrec;
+	uint64_t end_page;	/* ... and < this */
+	uint64_t npage;		/* named so far */
+	unsigned nrec;		/* in this chunk */
 	int ended;
+	int full;		/* DELTA has no place here */
+	int whole;		/* seen from chunk 0 on: npage is the epoch's */
+	int err;
 };
 
+/* h is of a DATA or IMAGE message that hs_msg_open() took; body is borrowed. */
 void hs_rec_read(struct hs_rec_rd *r, const struct hs_msg_head *h,
     const uint8_t *body, size_t len);
+void hs_rec_carry(struct hs_rec_rd *r, const struct hs_rec_rd *before);
 HS_MUST_CHECK int hs_rec_next(struct hs_rec_rd *r, struct hs_rec *rec);
 
-/* Apply PAGE or DELTA to the 4096 bytes at page; the record was checked. */
+/*
+ * Apply PAGE or DELTA to the 4096 bytes at page; the record was checked.  ZERO
+ * is the caller's: it may have a cheaper way to make many pages zero.
+ */
 void hs_rec_apply(const struct hs_rec *rec, uint8_t *page);
 
 #endif
