@@ -1,2 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Checks of the source and of the built objects.
+# Checks of the source and of what was compiled.  Each reads $top_srcdir and
+# $top_builddir, also when run by hand.
+LINTS = tests/lint/layers tests/lint/prefixes tests/lint/globals \
+	tests/lint/exports tests/lint/sizes tests/lint/spdx tests/lint/format \
+	tests/lint/shell tests/lint/golden tests/lint/forbidden \
+	tests/lint/selftest
+TESTS += $(LINTS)
+EXTRA_DIST += $(LINTS) tests/lint/lib.sh tests/lint/objects.sh \
+	tests/lint/globals.allow tests/lint/golden.sha256
+
+lint:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(LINTS)'
+format:
+	cd $(top_srcdir) && tests/lint/format --fix
+.PHONY: lint format
