@@ -33,7 +33,7 @@
 	0x493c7d27, 0x9278fa4e, 0x211d826d, 0x423b04da, 0x847609b4,            \
 	    0x0d006599, 0x1a00cb32, 0x34019664
 
-#define BIT(n, k, c) ((n) >> (k) & 1 ? (c) : 0U)
+#define BIT(n, k, c) (((n)&1U << (k)) != 0 ? (c) : 0U)
 #define ENTRY(n, b0, b1, b2, b3, b4, b5, b6, b7)                               \
 	(BIT(n, 0, b0) ^ BIT(n, 1, b1) ^ BIT(n, 2, b2) ^ BIT(n, 3, b3) ^       \
 	    BIT(n, 4, b4) ^ BIT(n, 5, b5) ^ BIT(n, 6, b6) ^ BIT(n, 7, b7))
@@ -96,9 +96,9 @@ hs_crc32c_portable(uint32_t crc, const void *buf, size_t len)
 /*
  * The crc32 instruction yields a result each cycle but takes three for it, so
  * three lanes of a block run at once.  Their remainders a, b, c are then those
- * of three messages: a's must be moved up by two lanes of zero bytes, b's by one.
- * Moving r up by n bytes multiplies it by x^(8n) mod P.  The carry-less product
- * of two reflected 32-bit values, taken as 64 bits, is their product times x, and
+ * of three messages: a must be moved up by two lanes of zero bytes, b by one.
+ * Moving up by n bytes multiplies by x^(8n) mod P.  The carry-less product of
+ * two reflected 32-bit values, taken as 64 bits, is their product times x, and
  * crc32(0, v) is v times x^32; so the factor is x^(8n - 33) mod P, reflected.
  */
 struct lane {

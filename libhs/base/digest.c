@@ -11,8 +11,8 @@ struct hs_digest {
 	XXH3_state_t *xxh;
 };
 
-_Static_assert(
-    sizeof(XXH128_canonical_t) == HS_DIGEST_BYTES, "XXH3-128 is 16 bytes");
+_Static_assert(sizeof(XXH128_canonical_t) == HS_DIGEST_BYTES,
+    "XXH3-128 is 16 bytes");
 
 int
 hs_digest_create(struct hs_digest **out)

@@ -4,44 +4,46 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Indexed by HS_ESTATE - rc, so the order is that of enum hs_error. */
+/* One text a code of enum hs_error, which has no gaps below HS_ESTATE. */
+#define AT(code) HS_ESTATE - (code)
 static const char *const texts[] = {
-	[HS_ESTATE - HS_ESTATE] = "call made before hsinit() or after hsfini()",
-	[HS_ESTATE - HS_EADDR] = "the address range of checkpoint memory is "
-				 "taken: choose another arena_base, the same on "
-				 "every node",
-	[HS_ESTATE - HS_ETRACK] = "no way to track dirty pages works here: allow "
-				  "userfaultfd (kernel 6.7 or newer), or set the "
-				  "tracker to \"full\"",
-	[HS_ESTATE - HS_EARENA] = "checkpoint memory is exhausted: raise "
-				  "arena_bytes on every node",
-	[HS_ESTATE - HS_ECORRUPT] = "the records of checkpoint memory are "
-				    "damaged: the program wrote outside an "
-				    "allocation",
-	[HS_ESTATE - HS_EMISUSE] = "misuse: foreign or double free, or a bad "
-				   "argument",
-	[HS_ESTATE - HS_ENOSPARE] = "sealed and kept, but there is no spare to "
-				    "hold it",
-	[HS_ESTATE - HS_EAGAIN] = "too much is in flight and nothing was taken: "
-				  "try again, or raise inflight_bytes",
-	[HS_ESTATE - HS_ETIMEDOUT] = "the level was not reached in time: ask "
-				     "again with hswait()",
-	[HS_ESTATE - HS_EAGENT] = "hs-agent is gone or speaks another version: "
-				  "start the service through hs-agent of the "
-				  "same release",
-	[HS_ESTATE - HS_ETRANSPORT] = "the cluster's messaging failed: see that "
-				      "corosync runs",
-	[HS_ESTATE - HS_EFENCED] = "another node is primary: stop now",
-	[HS_ESTATE - HS_EINCOMPATIBLE] = "the image was made by another program "
-					 "or with another arena: install the "
-					 "same build on every node",
-	[HS_ESTATE - HS_EWIRE] = "a message is damaged",
-	[HS_ESTATE - HS_EVERSION] = "a message of another protocol version: run "
-				    "the same release on every node",
-	[HS_ESTATE - HS_ESTALE] = "a message of an older term or epoch",
-	[HS_ESTATE - HS_EGAP] = "an epoch that does not follow the last one",
-	[HS_ESTATE - HS_EQUORUM] = "no quorum: nothing is promoted and nothing "
-				   "reported held",
+	[AT(HS_ESTATE)] = "call made before hsinit() or after hsfini()",
+	[AT(HS_EADDR)] =
+	    "the address range of checkpoint memory is taken: choose "
+	    "another arena_base, the same on every node",
+	[AT(HS_ETRACK)] =
+	    "no way to track dirty pages works here: allow userfaultfd "
+	    "(kernel 6.7 or newer), or set the tracker to \"full\"",
+	[AT(HS_EARENA)] =
+	    "checkpoint memory is exhausted: raise arena_bytes on every "
+	    "node",
+	[AT(HS_ECORRUPT)] =
+	    "the records of checkpoint memory are damaged: the program "
+	    "wrote outside an allocation",
+	[AT(HS_EMISUSE)] = "misuse: foreign or double free, or a bad argument",
+	[AT(HS_ENOSPARE)] = "sealed and kept, but there is no spare to hold it",
+	[AT(HS_EAGAIN)] =
+	    "too much is in flight and nothing was taken: try again, or "
+	    "raise inflight_bytes",
+	[AT(HS_ETIMEDOUT)] =
+	    "the level was not reached in time: ask again with hswait()",
+	[AT(HS_EAGENT)] =
+	    "hs-agent is gone or speaks another version: start the service "
+	    "by an hs-agent of the same release",
+	[AT(HS_ETRANSPORT)] =
+	    "the cluster's messaging failed: see that corosync runs",
+	[AT(HS_EFENCED)] = "another node is primary: stop now",
+	[AT(HS_EINCOMPATIBLE)] =
+	    "the image was made by another program or with another arena: "
+	    "install the same build on every node",
+	[AT(HS_EWIRE)] = "a message is damaged",
+	[AT(HS_EVERSION)] =
+	    "a message of another protocol version: run the same release on "
+	    "every node",
+	[AT(HS_ESTALE)] = "a message of an older term or epoch",
+	[AT(HS_EGAP)] = "an epoch that does not follow the last one",
+	[AT(HS_EQUORUM)] =
+	    "no quorum: nothing is promoted and nothing reported held",
 };
 
 const char *

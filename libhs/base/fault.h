@@ -8,9 +8,9 @@
  *
  *	HS_FAULT="memfd_create:1,xport_send:3"
  *
- * fails the first memfd_create() and the third send, each once.  "xport_send:3+"
- * fails the third and all that follow.  Points may be given by number, too.
- * A set-user-ID program ignores the environment.
+ * fails the first memfd_create() and the third send, each once;
+ * "xport_send:3+" fails the third and all that follow.  Points may be given by
+ * number, too.  A set-user-ID program ignores the environment.
  */
 #ifndef HS_BASE_FAULT_H
 #define HS_BASE_FAULT_H
@@ -38,12 +38,10 @@
 	POINT(11, TERM_FSYNC, term_fsync)
 
 #define HS_FAULT_ENUM(number, upper, lower) HS_FAULT_##upper = (number),
-/* HS_FAULT_END is one more than the last. */
-enum hs_fault_id {
-	HS_FAULT_POINTS(HS_FAULT_ENUM)
-	HS_FAULT_END
-};
+enum hs_fault_id { HS_FAULT_POINTS(HS_FAULT_ENUM) };
 #undef HS_FAULT_ENUM
+
+#define HS_FAULT_END (HS_FAULT_TERM_FSYNC + 1)
 
 #ifdef HS_FAULTS
 

@@ -17,7 +17,8 @@ int
 hs_sock_send(int fd, const void *buf, size_t len, const int *fds, int nfd)
 {
 	union control ctl = { .buf = { 0 } };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf,
+		.iov_len = len };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
@@ -73,8 +74,10 @@ hs_sock_recv(int fd, void *buf, size_t size, int *fds, int maxfd, int *nfd,
 {
 	union control ctl;
 	struct iovec iov = { .iov_base = buf, .iov_len = size };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = ctl.buf, .msg_controllen = sizeof(ctl.buf) };
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl.buf,
+		.msg_controllen = sizeof(ctl.buf) };
 	ssize_t n;
 	int kept;
 

@@ -19,8 +19,8 @@
  * no SIGPIPE) if the peer is gone, -EINVAL if nfd > HS_SOCK_MAX_FDS.  The
  * descriptors stay the caller's.
  */
-HS_MUST_CHECK int hs_sock_send(
-    int fd, const void *buf, size_t len, const int *fds, int nfd);
+HS_MUST_CHECK int hs_sock_send(int fd, const void *buf, size_t len,
+    const int *fds, int nfd);
 
 /*
  * Receive one message: its length, 0 when the peer is gone, or -errno.  The

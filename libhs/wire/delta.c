@@ -28,8 +28,8 @@ nonzero_bytes(uint64_t x)
 }
 
 static void
-compare_portable(
-    struct hs_delta_map *map, const uint8_t *twin, const uint8_t *now)
+compare_portable(struct hs_delta_map *map, const uint8_t *twin,
+    const uint8_t *now)
 {
 	uint64_t some = 0;
 
@@ -79,8 +79,8 @@ compare_avx2(struct hs_delta_map *map, const uint8_t *twin, const uint8_t *now)
 }
 
 __attribute__((__target__("avx512f,avx512bw"))) static void
-compare_avx512(
-    struct hs_delta_map *map, const uint8_t *twin, const uint8_t *now)
+compare_avx512(struct hs_delta_map *map, const uint8_t *twin,
+    const uint8_t *now)
 {
 	__m512i some = _mm512_setzero_si512();
 	uint64_t words = 0;
@@ -130,8 +130,8 @@ hs_delta_way(unsigned i)
 }
 
 void
-hs_delta_compare(
-    struct hs_delta_map *map, const uint8_t *twin, const uint8_t *now)
+hs_delta_compare(struct hs_delta_map *map, const uint8_t *twin,
+    const uint8_t *now)
 {
 	hs_delta_way(0)->compare(map, twin, now);
 }
@@ -144,7 +144,7 @@ hs_delta_is_zero(const uint8_t *page)
 	    memcmp(page, page + 8, HS_MSG_PAGE_BYTES - 8) == 0;
 }
 
-/* m with every gap of fewer than HS_DELTA_JOIN_BYTES between set bits filled. */
+/* m with its gaps of fewer than HS_DELTA_JOIN_BYTES clear bits filled. */
 static uint64_t
 fill_gaps(uint64_t m)
 {

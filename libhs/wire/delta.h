@@ -12,7 +12,7 @@
 
 #define HS_DELTA_WORDS (HS_MSG_PAGE_BYTES / 64)
 
-/* A run costs 4 bytes of header: joining across fewer equal bytes is shorter. */
+/* A run's header takes 4 bytes: joining across fewer equal ones is shorter. */
 #define HS_DELTA_JOIN_BYTES 4
 /* Of one byte each, as close together as separate runs can be. */
 #define HS_DELTA_MAX_RUNS 820
@@ -29,8 +29,8 @@ struct hs_delta_run {
 };
 
 /* Map the bytes in which now differs from twin, both of a page. */
-void hs_delta_compare(
-    struct hs_delta_map *map, const uint8_t *twin, const uint8_t *now);
+void hs_delta_compare(struct hs_delta_map *map, const uint8_t *twin,
+    const uint8_t *now);
 
 /*
  * The runs of differing bytes, ascending, those closer than HS_DELTA_JOIN_BYTES
@@ -49,8 +49,8 @@ bool hs_delta_is_zero(const uint8_t *page);
  */
 struct hs_delta_way {
 	const char *name;
-	void (*compare)(
-	    struct hs_delta_map *map, const uint8_t *twin, const uint8_t *now);
+	void (*compare)(struct hs_delta_map *map, const uint8_t *twin,
+	    const uint8_t *now);
 };
 const struct hs_delta_way *hs_delta_way(unsigned i);
 

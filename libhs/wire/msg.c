@@ -20,9 +20,12 @@ struct shape {
 	uint8_t flags;
 };
 
-#define FIXED(text, len) { .name = (text), .body_min = (len), .body_max = (len) }
-#define RECORDS(text)                                                          \
+#define FIXED(text, len)                                             \
 	{                                                                      \
+		.name = (text), .body_min = (len), .body_max = (len) \
+	}
+#define RECORDS(text)                                                          \
+	{                                                            \
 		.name = (text), .body_min = 1, .body_max = BODY_MAX,           \
 		.flags = HS_MSG_LAST                                           \
 	}

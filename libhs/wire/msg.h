@@ -54,7 +54,7 @@ enum hs_msg_type {
 	HS_MSG_STATE = 3,	/* agent: what I am and have */
 	HS_MSG_TERM = 4,	/* agent: a new tenure begins, at this node */
 	HS_MSG_NEED = 5,	/* agent: send me the image (to: the source) */
-	HS_MSG_IMAGE = 6,	/* agent: records of a whole image (to: asker) */
+	HS_MSG_IMAGE = 6,	/* agent: a whole image (to: asker) */
 	HS_MSG_PROGRESS = 7,	/* agent: received the stream up to off */
 	HS_MSG_LEAVE = 8,	/* agent: I stop in good order */
 	/* On the link between agent and service. */
@@ -180,9 +180,9 @@ size_t hs_msg_seal(uint8_t *buf, const struct hs_msg_head *h, size_t body_len);
 
 /*
  * Bodies.  Encoders write a whole message (header too) into buf of size bytes
- * and return its length or -EMSGSIZE; they set the type themselves and no flags,
- * cut long texts short and put blanks for control characters.  Decoders take
- * the body that hs_msg_open() gave: 0 or HS_EWIRE; a body with bytes left
+ * and return its length or -EMSGSIZE; they set the type themselves and no
+ * flags, cut long texts short and put blanks for control characters.  Decoders
+ * take the body that hs_msg_open() gave: 0 or HS_EWIRE; a body with bytes left
  * over is HS_EWIRE, and so are values outside the enums and bad texts.
  * An encoder and a decoder for each: ack state term hello go text policy stats;
  * text is the body of FAILED.
@@ -190,8 +190,8 @@ size_t hs_msg_seal(uint8_t *buf, const struct hs_msg_head *h, size_t body_len);
 #define HS_MSG_CODEC(name)                                                     \
 	HS_MUST_CHECK int hs_msg_encode_##name(uint8_t *buf, size_t size,      \
 	    const struct hs_msg_head *h, const struct hs_msg_##name *m);       \
-	HS_MUST_CHECK int hs_msg_decode_##name(                                \
-	    const uint8_t *body, size_t len, struct hs_msg_##name *m);
+	HS_MUST_CHECK int hs_msg_decode_##name(const uint8_t *body,       \
+	    size_t len, struct hs_msg_##name *m);
 HS_MSG_CODEC(ack)
 HS_MSG_CODEC(state)
 HS_MSG_CODEC(term)
@@ -205,8 +205,8 @@ HS_MSG_CODEC(stats)
  * A message without a body: h->type is one of NEED PROGRESS LEAVE RUNNING PING,
  * else HS_EMISUSE.
  */
-HS_MUST_CHECK int hs_msg_encode_bare(
-    uint8_t *buf, size_t size, const struct hs_msg_head *h);
+HS_MUST_CHECK int hs_msg_encode_bare(uint8_t *buf, size_t size,
+    const struct hs_msg_head *h);
 
 /* "DATA", "ACK", ...; "?" for what is none.  For logs. */
 const char *hs_msg_name(uint8_t type);

@@ -1,31 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Records: the body of DATA and IMAGE messages, a sequence of
+ * Records: the body of DATA and IMAGE messages ("chunks") is a sequence of
+ * them.  The format is docs/format/records.md; little-endian, no padding.
  *
- * kind 1 BEGIN  first record of chunk 0, and only there (78 bytes)
- *     1 kind, 1 flags (bit 0 FULL; others 0), 8 base_epoch (FULL: 0),
- *     8 arena_base, 8 arena_bytes, 8 used_bytes (<= arena_bytes),
- *     4 page_bytes (= 4096), 16 base_digest, 24 reserved, 0
- * kind 2 PAGE   1 kind, 4 page, 4096 bytes
- * kind 3 ZERO   1 kind, 4 page, 4 count (>= 1): pages of zeros
- * kind 4 DELTA  1 kind, 4 page, 2 nrun (1..2048), then nrun times
- *     2 off, 2 len (>= 1), len bytes; off + len <= 4096; runs ascend and do
- *     not touch each other
- * kind 5 END    last record of the chunk flagged LAST, and only there (33 bytes)
- *     1 kind, 4 nchunk, 4 npage, 8 bytes (0 reserved), 16 digest
+ * BEGIN, 78 bytes		PAGE, 4101 bytes	ZERO, 9 bytes
+ * off len field		off len field		off len field
+ *   0   1 kind = 1		  0   1 kind = 2	  0   1 kind = 3
+ *   1   1 flags: bit 0 FULL	  1   4 page		  1   4 page
+ *   2   8 base_epoch		  5 4096 bytes		  5   4 count >= 1
+ *  10   8 arena_base
+ *  18   8 arena_bytes		END, 33 bytes		DELTA
+ *  26   8 used_bytes		off len field		off len field
+ *  34   4 page_bytes = 4096	  0   1 kind = 5	  0   1 kind = 4
+ *  38  16 base_digest		  1   4 nchunk		  1   4 page
+ *  54  24 reserved, 0		  5   4 npage		  5   2 nrun, 1..2048
+ *				  9   8 reserved, 0	  7     nrun times:
+ *				 17  16 digest		    2 off, 2 len >= 1,
+ *							    len bytes
  *
- * A FULL epoch or an IMAGE says all of the arena: pages that it does not name are
- * zero, and it has no DELTA, for there is nothing to differ from.  arena_base
- * and arena_bytes are multiples of 4096, arena_bytes is at most 2^44.  A page
- * index is below used_bytes / 4096 (rounded up); pages ascend within an epoch
- * and no page is named twice.  A chunk has at least one record.  nchunk is the
- * number of chunks, npage that of the pages named: count of a ZERO, else 1.
+ * Every breach is HS_EWIRE:
  *
- * digest of an epoch = XXH3-128(base_digest, then each chunk's body in order,
- * the END record of the last one left out): so it names a whole lineage.
- * digest in the END of an IMAGE: XXH3-128 of the chunks' bodies in the same way,
- * with base_digest = the lineage digest of the image, which is what the image has
- * after it.
+ * R1  BEGIN is the first record of chunk 0, and only there; END is the last
+ *     record of the chunk flagged LAST, and only there.
+ * R2  Flags other than FULL and reserved bytes are 0; a FULL epoch's base_epoch
+ *     is 0.
+ * R3  arena_base and arena_bytes are multiples of 4096; arena_bytes <= 2^44;
+ *     used_bytes <= arena_bytes; the arena does not wrap around.
+ * R4  Pages ascend within an epoch, none is named twice, and all are below
+ *     used_bytes / 4096, rounded up.
+ * R5  DELTA: off + len <= 4096; runs ascend and do not touch each other.
+ * R6  A FULL epoch or an IMAGE says all of the arena: pages that it does not
+ *     name are zero, and it has no DELTA, as there is nothing to differ from.
+ * R7  nchunk is the number of chunks (seq + 1 of this one), npage that of the
+ *     pages named: count of a ZERO, else 1.
+ * R8  A chunk has at least one record and nothing after its last one.
+ *
+ * The digest of an epoch is XXH3-128 of base_digest, then each chunk's body in
+ * order, the END record left out: so it names a whole lineage.  In the END of an
+ * IMAGE, digest is made the same way and vouches for the transfer alone;
+ * base_digest is the lineage that the image has once it is there.
  */
 #ifndef HS_WIRE_REC_H
 #define HS_WIRE_REC_H
@@ -83,39 +96,40 @@ struct hs_rec_wr {
 };
 
 /* 0, or -EMSGSIZE and nothing is written: close this chunk, open the next. */
-HS_MUST_CHECK int hs_rec_put_begin(
-    struct hs_rec_wr *w, const struct hs_rec_begin *b);
-HS_MUST_CHECK int hs_rec_put_page(
-    struct hs_rec_wr *w, uint32_t page, const uint8_t *bytes);
-HS_MUST_CHECK int hs_rec_put_zero(
-    struct hs_rec_wr *w, uint32_t page, uint32_t count);
-HS_MUST_CHECK int hs_rec_put_end(
-    struct hs_rec_wr *w, const struct hs_rec_end *e);
+HS_MUST_CHECK int hs_rec_put_begin(struct hs_rec_wr *w,
+    const struct hs_rec_begin *b);
+HS_MUST_CHECK int hs_rec_put_page(struct hs_rec_wr *w, uint32_t page,
+    const uint8_t *bytes);
+HS_MUST_CHECK int hs_rec_put_zero(struct hs_rec_wr *w, uint32_t page,
+    uint32_t count);
+HS_MUST_CHECK int hs_rec_put_end(struct hs_rec_wr *w,
+    const struct hs_rec_end *e);
 /*
- * The difference from twin to now as DELTA, or as PAGE where that is
- * shorter, or ZERO when now is all zero, or nothing when they are equal.  Runs
- * closer than 4 bytes (a run's own header) are joined.  twin NULL: PAGE or ZERO.
+ * The difference from twin to now: nothing when they are equal, ZERO when now is
+ * all zero, else DELTA, or PAGE where that is no longer.  Runs closer than
+ * 4 bytes (what a run's header takes) are joined.  twin NULL: PAGE or ZERO.
  * *wrote: 1 if a record was written, 0 if the pages are equal.
  */
 HS_MUST_CHECK int hs_rec_put_diff(struct hs_rec_wr *w, uint32_t page,
     const uint8_t *twin, const uint8_t *now, int *wrote);
 
 /*
- * Reading.  hs_rec_next() gives each record of a body in turn: 1 and *r; 0 at the
- * end; HS_EWIRE, from then on for ever, for anything that breaks a rule above
- * that can be seen in this chunk alone (DELTA runs included, so hs_rec_apply()
- * cannot fail).  Rules about a whole epoch (page order and bound, npage, no DELTA
- * in what is FULL) hold across chunks if each is carried to the next:
+ * Reading.  hs_rec_next() gives each record of a body in turn: 1 and *rec; 0 at
+ * the end; HS_EWIRE, from then on for ever, for any breach that can be seen in
+ * this chunk alone (R5 included, so hs_rec_apply() cannot fail).  R4, R6 and
+ * npage hold across chunks if what was read is carried on:
  *
  *	hs_rec_read(&r, &h, body, len);
  *	if (h.seq > 0)
- *		hs_rec_carry(&r, &before);	(the reader of seq - 1, at its end)
+ *		hs_rec_carry(&r, &before);
+ *
+ * where before is the reader of chunk seq - 1, read to its end.
  */
 struct hs_rec_rd {
 	const uint8_t *p;
 	size_t left;
 	uint32_t seq;		/* of the chunk: BEGIN is required iff 0 */
-	int last;		/* chunk is flagged LAST: END is required iff 1 */
+	int last;		/* flagged LAST: END is required iff 1 */
 	uint64_t next_page;	/* pages must be >= this */
 	uint64_t end_page;	/* ... and < this */
 	uint64_t npage;		/* named so far */
