@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # hs-agent (one a resource and node) and hsctl.
-# A convenience library of its own lets tests/unit link the agent's parts:
-#noinst_LTLIBRARIES += libhsagent.la
-#libhsagent_la_SOURCES = agent/image.c agent/image.h
+# A convenience library of its own lets tests/unit link the agent's parts.
+noinst_LTLIBRARIES += libhsagent.la
+libhsagent_la_SOURCES = \
+	agent/cluster.c agent/cluster.h \
+	agent/ctl.c agent/ctl.h \
+	agent/fence.c agent/fence.h \
+	agent/log.c agent/log.h \
+	agent/quorum.c agent/quorum.h \
+	agent/term.c agent/term.h \
+	agent/tool.c agent/tool.h
+libhsagent_la_CPPFLAGS = $(AM_CPPFLAGS) $(QB_CFLAGS) $(QUORUM_CFLAGS) \
+	$(JSONC_CFLAGS)
+libhsagent_la_LIBADD = $(QB_LIBS) $(QUORUM_LIBS) $(JSONC_LIBS)
+# Installed as plain names: automake drops the directory.
 #sbin_PROGRAMS += agent/hs-agent agent/hsctl/hsctl
 #agent_hs_agent_SOURCES = agent/main.c
-#agent_hs_agent_CPPFLAGS = $(AM_CPPFLAGS) $(QB_CFLAGS) $(QUORUM_CFLAGS) \
-#	$(JSONC_CFLAGS)
+#agent_hs_agent_CPPFLAGS = $(libhsagent_la_CPPFLAGS)
 #agent_hs_agent_LDADD = libhsagent.la libhswire.la libhsnet.la libhsbase.la \
-#	$(QB_LIBS) $(QUORUM_LIBS) $(JSONC_LIBS) $(XXHASH_LIBS)
-# Installed as plain names: automake drops the directory.
+#	$(XXHASH_LIBS)
