@@ -13,4 +13,10 @@ lint:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(LINTS)'
 format:
 	cd $(top_srcdir) && tests/lint/format --fix
-.PHONY: lint format
+# Not part of check: it takes as long as a build.  CI runs it.
+tidy:
+	cd $(top_srcdir) && find libhs agent examples -name '*.c' | \
+	    xargs -P 2 -n 4 clang-tidy --quiet -- $(HS_BASE_CFLAGS) \
+	    -D_GNU_SOURCE -DHAVE_CONFIG_H -I$(abs_top_builddir) -I. -Ilibhs \
+	    -I$(abs_top_builddir)/include $(QB_CFLAGS) $(JSONC_CFLAGS)
+.PHONY: lint format tidy
