@@ -77,8 +77,10 @@ fail_send(struct hs_cluster *c, int status, const char *text)
 	if (!c->failing)
 		qb_log(LOG_WARNING,
 		    "Pacemaker does not take %s=%s (%s; status %d): trying "
-		    "again each second", c->sending->name, c->sent,
-		    *text != '\0' ? text : hs_err_text(status < 0 ? status : -EIO),
+		    "again each second",
+		    c->sending->name, c->sent,
+		    *text != '\0' ? text
+				  : hs_err_text(status < 0 ? status : -EIO),
 		    status);
 	c->failing = true;
 	if (c->retrying)
@@ -87,8 +89,10 @@ fail_send(struct hs_cluster *c, int status, const char *text)
 		&c->retry) == 0)
 		c->retrying = true;
 	else
-		qb_log(LOG_CRIT, "no memory for a timer: %s is not told to "
-				 "Pacemaker", c->sending->name);
+		qb_log(LOG_CRIT,
+		    "no memory for a timer: %s is not told to "
+		    "Pacemaker",
+		    c->sending->name);
 }
 
 static void
@@ -251,8 +255,10 @@ clear_late(void *data)
 	struct hs_cluster *c = data;
 	void (*done)(void *) = c->done;
 
-	qb_log(LOG_WARNING, "Pacemaker did not take the last attributes in "
-			    "time: some of %s stay in crm_mon", c->resource);
+	qb_log(LOG_WARNING,
+	    "Pacemaker did not take the last attributes in "
+	    "time: some of %s stay in crm_mon",
+	    c->resource);
 	c->done = NULL;
 	done(c->done_arg);
 }
@@ -271,10 +277,11 @@ hs_cluster_clear(struct hs_cluster *c, void (*done)(void *arg), void *arg)
 	c->done_arg = arg;
 	if (qb_loop_timer_add(c->loop, QB_LOOP_MED, CLEAR_NS, c, clear_late,
 		&c->deadline) != 0)
-		qb_log(LOG_ERR, "no memory for a timer: the end waits for "
-				"Pacemaker");
+		qb_log(LOG_ERR,
+		    "no memory for a timer: the end waits for "
+		    "Pacemaker");
 	/* From the loop: done() is never called from within this call. */
-	if (qb_loop_timer_add(
-		c->loop, QB_LOOP_MED, 1, c, retry_send, &c->retry) == 0)
+	if (qb_loop_timer_add(c->loop, QB_LOOP_MED, 1, c, retry_send,
+		&c->retry) == 0)
 		c->retrying = true;
 }

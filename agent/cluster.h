@@ -29,7 +29,10 @@ void hs_cluster_destroy(struct hs_cluster *c);
 void hs_cluster_score(struct hs_cluster *c, int score);
 /* The attribute "hs-<resource>-<key>"; value NULL deletes it. */
 void hs_cluster_attr(struct hs_cluster *c, const char *key, const char *value);
-/* Delete all that was set, and call done(arg) when Pacemaker has it (bounded: 5 s). */
+/*
+ * Delete all that was set, and call done(arg) from the loop when Pacemaker has
+ * it, or after 5 s.  done may destroy c.
+ */
 void hs_cluster_clear(struct hs_cluster *c, void (*done)(void *arg), void *arg);
 
 #endif

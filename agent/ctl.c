@@ -4,9 +4,6 @@
  *     is read from that client.
  * C2  A request outlives its client and the socket: it is freed by
  *     hs_ctl_reply() alone, and then tells nobody if nobody is there.
- *
- * Who may ask: whoever may open the socket may look (status, monitor,
- * version); only root and the agent's own user may change anything.
  */
 #include "agent/ctl.h"
 
@@ -123,15 +120,18 @@ hs_ctl_reply(struct hs_ctl_req *req, int rc, const char *text,
 		body = json_object_new_object();
 	json_object_object_add(body, "rc", json_object_new_int(rc));
 	if (text != NULL)
-		json_object_object_add(
-		    body, "text", json_object_new_string(text));
+		json_object_object_add(body, "text",
+		    json_object_new_string(text));
 	s = json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN);
-	sent = s != NULL ? hs_sock_send(cl->fd, s, strlen(s), NULL, 0) : -ENOMEM;
+	sent =
+	    s != NULL ? hs_sock_send(cl->fd, s, strlen(s), NULL, 0) : -ENOMEM;
 	json_object_put(body);
 	if (sent < 0) {
 		if (sent != -EPIPE && sent != -ECONNRESET)
-			qb_log(LOG_WARNING, "an answer on the control socket "
-					    "is lost: %s", hs_err_text(sent));
+			qb_log(LOG_WARNING,
+			    "an answer on the control socket "
+			    "is lost: %s",
+			    hs_err_text(sent));
 		(void)shutdown(cl->fd, SHUT_RDWR);	/* ends in POLLHUP */
 	}
 	listen_to(cl, true);
@@ -172,8 +172,7 @@ handle_request(struct client *cl, struct hs_ctl_req *req, const char *buf,
 	struct json_object *body = parse_object(buf, len), *cmd = NULL;
 	const char *name;
 
-	if (body == NULL ||
-	    !json_object_object_get_ex(body, "cmd", &cmd) ||
+	if (body == NULL || !json_object_object_get_ex(body, "cmd", &cmd) ||
 	    !json_object_is_type(cmd, json_type_string)) {
 		hs_ctl_reply(req, -EBADMSG,
 		    "a request is one JSON object with a member cmd", NULL);
@@ -197,8 +196,9 @@ client_ready(int32_t fd, int32_t revents, void *data)
 	char buf[REQUEST_BYTES];
 	ssize_t n;
 
-	n = (revents & POLLIN) != 0 ?
-	    hs_sock_recv(fd, buf, sizeof(buf), NULL, 0, NULL, MSG_DONTWAIT) : 0;
+	n = (revents & POLLIN) != 0
+	    ? hs_sock_recv(fd, buf, sizeof(buf), NULL, 0, NULL, MSG_DONTWAIT)
+	    : 0;
 	if (n == -EAGAIN)
 		return 0;
 	req = n > 0 || n == -EMSGSIZE ? calloc(1, sizeof(*req)) : NULL;
@@ -246,8 +246,8 @@ client_comes(int32_t fd, int32_t revents, void *data)
 	cl->ctl = c;
 	cl->fd = conn;
 	cl->may_change = is_trusted(conn);
-	if (qb_loop_poll_add(
-		c->loop, QB_LOOP_MED, conn, POLLIN, cl, client_ready) < 0) {
+	if (qb_loop_poll_add(c->loop, QB_LOOP_MED, conn, POLLIN, cl,
+		client_ready) < 0) {
 		(void)close(conn);
 		free(cl);
 		return 0;
@@ -293,13 +293,15 @@ bind_path(int fd, const struct sockaddr_un *sa)
 
 	/* Closed to all but us until its group is set. */
 	old = umask(0177);
-	rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? -errno : 0;
+	rc =
+	    bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? -errno : 0;
 	(void)umask(old);
 	if (rc < 0)
 		return rc;
 	gr = geteuid() == 0 ? getgrnam(SOCKET_GROUP) : NULL;
 	if ((gr != NULL && lchown(sa->sun_path, 0, gr->gr_gid) < 0) ||
-	    chmod(sa->sun_path, SOCKET_MODE) < 0 || listen(fd, MAX_CLIENTS) < 0) {
+	    chmod(sa->sun_path, SOCKET_MODE) < 0 ||
+	    listen(fd, MAX_CLIENTS) < 0) {
 		rc = -errno;
 		(void)unlink(sa->sun_path);
 	}
@@ -329,8 +331,8 @@ hs_ctl_create(struct hs_ctl **out, qb_loop_t *loop, const char *path,
 	}
 	rc = bind_path(c->fd, &c->addr);
 	if (rc == 0) {
-		rc = qb_loop_poll_add(
-		    loop, QB_LOOP_MED, c->fd, POLLIN, c, client_comes);
+		rc = qb_loop_poll_add(loop, QB_LOOP_MED, c->fd, POLLIN, c,
+		    client_comes);
 		if (rc < 0)
 			(void)unlink(c->addr.sun_path);
 	}
@@ -364,7 +366,8 @@ left_ms(uint64_t deadline_ns)
 {
 	uint64_t now = hs_clock_ns();
 
-	return now >= deadline_ns ? 0 : (int)((deadline_ns - now) / 1000000u) + 1;
+	return now >= deadline_ns ? 0
+				  : (int)((deadline_ns - now) / 1000000u) + 1;
 }
 
 static int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The child is "hsctl fenced NODEID", found by PATH: it prints the seconds of the
- * last fencing, or 0, or fails.
+ * The child is "hsctl fenced NODEID", found by PATH: it prints the seconds of
+ * the last fencing, or 0, or fails.
  */
 #include "agent/fence.h"
 
@@ -91,8 +91,10 @@ static void
 answer(struct hs_fence *f, uint32_t nodeid, time_t when, const char *why)
 {
 	if (when < 0 && !f->failing)
-		qb_log(LOG_WARNING, "cannot ask Pacemaker's fencer about node "
-				    "%u: %s", nodeid, why);
+		qb_log(LOG_WARNING,
+		    "cannot ask Pacemaker's fencer about node "
+		    "%u: %s",
+		    nodeid, why);
 	f->failing = when < 0;
 	f->fn(f->arg, nodeid, when);
 }

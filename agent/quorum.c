@@ -62,8 +62,10 @@ lose_quorum(struct hs_quorum *q, cs_error_t e)
 	if (q->lost)
 		return;
 	q->lost = true;
-	qb_log(LOG_ERR, "the connection to corosync's quorum service is lost "
-			"(error %d): counted as no quorum", (int)e);
+	qb_log(LOG_ERR,
+	    "the connection to corosync's quorum service is lost "
+	    "(error %d): counted as no quorum",
+	    (int)e);
 }
 
 static int32_t
@@ -94,7 +96,8 @@ explain(cs_error_t e, char *why, size_t why_size)
 	}
 	(void)snprintf(why, why_size,
 	    "corosync does not answer (error %d): see that it runs on this "
-	    "node", (int)e);
+	    "node",
+	    (int)e);
 	return HS_ETRANSPORT;
 }
 
@@ -129,11 +132,13 @@ watch_quorum(struct hs_quorum *q, char *why, size_t why_size)
 		e = quorum_trackstart(q->handle, CS_TRACK_CHANGES);
 	if (e != CS_OK)
 		return explain(e, why, why_size);
-	rc = qb_loop_poll_add(
-	    q->loop, QB_LOOP_HIGH, q->fd, POLLIN, q, quorum_ready);
+	rc = qb_loop_poll_add(q->loop, QB_LOOP_HIGH, q->fd, POLLIN, q,
+	    quorum_ready);
 	if (rc < 0)
-		(void)snprintf(why, why_size, "cannot watch corosync's "
-		    "quorum: %s", hs_err_text(rc));
+		(void)snprintf(why, why_size,
+		    "cannot watch corosync's "
+		    "quorum: %s",
+		    hs_err_text(rc));
 	return rc;
 }
 

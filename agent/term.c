@@ -108,10 +108,13 @@ hs_term_load(const char *dir, const char *resource, uint64_t *term)
 	if (rc == HS_EWIRE)
 		qb_log(LOG_ERR,
 		    "%s is damaged: once another node's \"hsctl status\" shows "
-		    "the term, remove the file and start again", path);
+		    "the term, remove the file and start again",
+		    path);
 	else if (rc == HS_EVERSION)
-		qb_log(LOG_ERR, "%s was written by a newer release: install "
-				"that release on this node", path);
+		qb_log(LOG_ERR,
+		    "%s was written by a newer release: install "
+		    "that release on this node",
+		    path);
 	return rc;
 }
 

@@ -104,24 +104,24 @@ spawn_tool(pid_t *pid, const char *const *argv, int out_fd)
 	}
 	(void)sigemptyset(&none);
 	(void)sigfillset(&all);
-	rc = posix_spawn_file_actions_addopen(
-	    &fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	rc = posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null",
+	    O_RDONLY, 0);
 	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(
-		    &fa, out_fd, STDOUT_FILENO);
+		rc = posix_spawn_file_actions_adddup2(&fa, out_fd,
+		    STDOUT_FILENO);
 	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(
-		    &fa, out_fd, STDERR_FILENO);
+		rc = posix_spawn_file_actions_adddup2(&fa, out_fd,
+		    STDERR_FILENO);
 	if (rc == 0)
-		rc = posix_spawn_file_actions_addclosefrom_np(
-		    &fa, STDERR_FILENO + 1);
+		rc = posix_spawn_file_actions_addclosefrom_np(&fa,
+		    STDERR_FILENO + 1);
 	if (rc == 0)
 		rc = posix_spawnattr_setsigmask(&at, &none);
 	if (rc == 0)
 		rc = posix_spawnattr_setsigdefault(&at, &all);
 	if (rc == 0)
-		rc = posix_spawnattr_setflags(
-		    &at, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+		rc = posix_spawnattr_setflags(&at,
+		    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	if (rc == 0)
 		rc = posix_spawnp(pid, argv[0], &fa, &at,
 		    (char *const *)(uintptr_t)argv, environ);
@@ -138,8 +138,8 @@ watch_tool(struct hs_tool *t, unsigned timeout_ms)
 	t->pidfd = (int)syscall(SYS_pidfd_open, t->pid, 0);
 	if (t->pidfd < 0)
 		return -errno;
-	rc = qb_loop_poll_add(
-	    t->loop, QB_LOOP_MED, t->pidfd, POLLIN, t, tool_ended);
+	rc = qb_loop_poll_add(t->loop, QB_LOOP_MED, t->pidfd, POLLIN, t,
+	    tool_ended);
 	if (rc == 0) {
 		rc = qb_loop_timer_add(t->loop, QB_LOOP_MED,
 		    (uint64_t)timeout_ms * 1000000u, t, tool_late, &t->timer);
