@@ -38,7 +38,9 @@
 	POINT(11, TERM_FSYNC, term_fsync)
 
 #define HS_FAULT_ENUM(number, upper, lower) HS_FAULT_##upper = (number),
-enum hs_fault_id { HS_FAULT_POINTS(HS_FAULT_ENUM) };
+enum hs_fault_id {
+	HS_FAULT_POINTS(HS_FAULT_ENUM)
+};
 #undef HS_FAULT_ENUM
 
 #define HS_FAULT_END (HS_FAULT_TERM_FSYNC + 1)

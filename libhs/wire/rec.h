@@ -36,8 +36,8 @@
  * R8  A chunk has at least one record and nothing after its last one.
  *
  * The digest of an epoch is XXH3-128 of base_digest, then each chunk's body in
- * order, the END record left out: so it names a whole lineage.  In the END of an
- * IMAGE, digest is made the same way and vouches for the transfer alone;
+ * order, the END record left out: so it names a whole lineage.  In the END of
+ * an IMAGE, digest is made the same way and vouches for the transfer alone;
  * base_digest is the lineage that the image has once it is there.
  */
 #ifndef HS_WIRE_REC_H
@@ -105,8 +105,8 @@ HS_MUST_CHECK int hs_rec_put_zero(struct hs_rec_wr *w, uint32_t page,
 HS_MUST_CHECK int hs_rec_put_end(struct hs_rec_wr *w,
     const struct hs_rec_end *e);
 /*
- * The difference from twin to now: nothing when they are equal, ZERO when now is
- * all zero, else DELTA, or PAGE where that is no longer.  Runs closer than
+ * The difference from twin to now: nothing when they are equal, ZERO when now
+ * is all zero, else DELTA, or PAGE where that is no longer.  Runs closer than
  * 4 bytes (what a run's header takes) are joined.  twin NULL: PAGE or ZERO.
  * *wrote: 1 if a record was written, 0 if the pages are equal.
  */
