@@ -9,10 +9,14 @@
 #   rig_run "$dir" n1 crm_mon -1
 #   rig_down "$dir"
 #
+# DIR is an absolute path, or the caller stays where it is.
 # Every function answers 0 or the status of what it ran; what went wrong is
 # one line on stderr.  None changes the caller's options, traps or directory.
 
-RIG_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+case ${BASH_SOURCE[0]} in
+*/*) RIG_HOME=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P) ;;
+*) RIG_HOME=$(pwd -P) ;;
+esac
 RIG_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 RIG_NET=10.77.0		# the same in every rig: each has its own network
 RIG_UP_SECONDS=${RIG_UP_SECONDS:-60}
@@ -101,7 +105,7 @@ rig_run() {
 	shift 2
 	rig_recorded "$dir/$node.pid" ||
 		{ rig_say "$node does not run"; return 125; }
-	PATH=$RIG_PATH nsenter -t "$RIG_PID" -m -u -i -n -p -- \
+	PATH=$RIG_PATH ${RIG_EXEC-} nsenter -t "$RIG_PID" -m -u -i -n -p -- \
 		setpriv --pdeathsig KILL -- "$@"
 }
 
@@ -163,7 +167,7 @@ rig_down() {
 
 	[ -d "$dir" ] || return 0
 	if rig_recorded "$dir/outer.pid"; then
-		kill -KILL "$RIG_PID" 2>/dev/null
+		kill -KILL "$RIG_PID" 2>/dev/null || :
 	fi
 	if rig_recorded "$dir/keeper.pid"; then
 		printf 'end\n' 1<>"$dir/idle"
@@ -252,26 +256,32 @@ rig_formed() {
 	[ "$(grep -c '<node name=.* online="true"' <<<"$xml")" = $# ]
 }
 
-# The process whose end ends the rig.
-rig_owner_of() {
-	local owner=''
+# A line for DIR/owner: the rig ends when process PID does.
+rig_owner() {
+	local REPLY=0	# no start time: it has ended already
 
-	while [ $# -gt 0 ]; do
-		[ "$1" != --owner ] || owner=$2
-		shift
-	done
-	[ -n "$owner" ] || return 0
-	if rig_started "$owner"; then
-		printf '%s %s\n' "$owner" "$REPLY"
-	else
-		printf '%s 0\n' "$owner"	# ended already
-	fi
+	[ -n "$1" ] || return 0
+	rig_started "$1" || :
+	printf '%s %s\n' "$1" "$REPLY"
 }
 
+# rig_option NAME WORDS...: the word after NAME
+rig_option() {
+	local name=$1
+
+	shift
+	while [ $# -gt 1 ]; do
+		[ "$1" != "$name" ] || printf '%s\n' "$2"
+		shift
+	done
+}
+
+# The end of a start that failed, or was ended by SIGNAL.
 rig_abort() {
 	trap - EXIT INT TERM HUP
 	rig_down "$1"
-	exit "${2:-1}"
+	[ -z "${2-}" ] || kill "-$2" "$BASHPID"
+	exit 1
 }
 
 # Empties DIR of an earlier rig, and of nothing else.
@@ -292,8 +302,12 @@ rig_prepare() {
 
 # rig_up DIR [--nodes 2|3] [--root DESTDIR] [--cib SCRIPT] [--token MS]
 #	[--mtu N] [--crypto] [--reboot] [--fence-delay SPEC] [--owner PID]
-# In a subshell: its traps and its end are its own.
+# In a subshell, for its traps and its end are its own.
 rig_up() (
+	rig_start "$@"
+)
+
+rig_start() {
 	local dir REPLY why nodes
 	dir=$1
 
@@ -307,14 +321,17 @@ rig_up() (
 	fi
 	rig_prepare "$dir" || exit 1
 	rig_write_conf "$dir" "$@" || { rm -f "$dir/conf"; exit 2; }
-	trap 'rig_abort "$dir" 1' EXIT
-	trap 'rig_abort "$dir" 130' INT TERM HUP
+	trap 'rig_abort "$dir"' EXIT
+	trap 'rig_abort "$dir" INT' INT
+	trap 'rig_abort "$dir" TERM' TERM
+	trap 'rig_abort "$dir" HUP' HUP
 	mkdir -p "$dir/reply" "$dir/mnt" "$dir/etc"
 	mkfifo -m 600 "$dir/ctl" "$dir/boot" "$dir/idle" || exit 1
-	rig_started "$BASHPID"		# until up is done, it is the owner
-	printf '%s %s\n' "$BASHPID" "$REPLY" >"$dir/owner"
+	# until it has started, its starter owns it
+	{ rig_owner $$ && rig_owner "$BASHPID"; } >"$dir/owner"
 
-	setsid "$RIG_HOME/keeper" "$dir" </dev/null >>"$dir/log/rig.log" 2>&1 &
+	RIG_DIR=$dir setsid "$RIG_HOME/keeper" "$dir" \
+		</dev/null >>"$dir/log/rig.log" 2>&1 &
 	rig_until 10 test -s "$dir/outer.pid" -o -s "$dir/error"
 	read -ra nodes <<<"$(rig_conf "$dir" NODES)"
 	rig_until "$RIG_UP_SECONDS" rig_formed "$dir" "${nodes[@]}" ||
@@ -325,6 +342,7 @@ rig_up() (
 		rig_say "up: $why; logs are in $dir/log"
 		exit 1
 	fi
-	rig_owner_of "$@" >"$dir/owner.new" && mv "$dir/owner.new" "$dir/owner"
+	rig_owner "$(rig_option --owner "$@")" >"$dir/owner.new" &&
+		mv "$dir/owner.new" "$dir/owner"
 	trap - EXIT INT TERM HUP
-)
+}

@@ -28,10 +28,17 @@ mount_private() {
 mount_volatile() {
 	mount_private /run tmpfs mode=755,size=256m &&
 	mkdir -m 1777 /run/lock &&
-	mount_private /dev/shm tmpfs mode=1777,size=1g &&
 	mkdir -p /run/tmp/new /run/tmp/work && chmod 1777 /run/tmp/new &&
+	mount_private /dev/shm tmpfs mode=1777,size=1g
+}
+
+mount_tmp() {
 	mount_private /tmp overlay \
 		lowerdir=/tmp,upperdir=/run/tmp/new,workdir=/run/tmp/work
+}
+
+mask_file() {
+	[ ! -e "$1" ] || mount --bind /dev/null "$1"
 }
 
 mount_outer() {
@@ -46,11 +53,8 @@ mount_outer() {
 	mount -t overlay -o "ro,lowerdir=$usr" rig /usr &&
 	mount -t overlay -o "ro,lowerdir=$etc" rig /etc &&
 	mount -o remount,bind,ro / &&
-	mount_volatile
-}
-
-mask_file() {
-	[ ! -e "$1" ] || mount --bind /dev/null "$1"
+	mount_volatile &&
+	mask_file /dev/log
 }
 
 # The panic of pacemaker goes by sysrq, which would hit the host; its second
@@ -58,7 +62,7 @@ mask_file() {
 mount_node() {
 	local disk=$DIR/$1
 
-	mount_volatile &&
+	mount_volatile && mount_tmp &&
 	mount --bind "$disk/var" /var &&
 	mount --bind "$DIR/log/$1" /var/log &&
 	mount --bind "$disk/etc/corosync" /etc/corosync &&
@@ -70,7 +74,7 @@ mount_node() {
 }
 
 mount_client() {
-	mount_volatile &&
+	mount_volatile && mount_tmp &&
 	mount -t proc proc /proc &&
 	mount -t sysfs sysfs /sys
 }
