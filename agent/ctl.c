@@ -25,7 +25,7 @@
 #include "base/sock.h"
 
 #define MAX_CLIENTS 32
-#define REQUEST_BYTES 4096
+#define REQUEST_BYTES 2048
 #define REPLY_BYTES 131072	/* below the default of a socket's buffer */
 #define JSON_DEPTH 8
 #define SOCKET_GROUP "hotspare"

@@ -19,3 +19,26 @@ libhsagent_la_LIBADD = $(QB_LIBS) $(QUORUM_LIBS) $(JSONC_LIBS)
 #agent_hs_agent_CPPFLAGS = $(libhsagent_la_CPPFLAGS)
 #agent_hs_agent_LDADD = libhsagent.la libhswire.la libhsnet.la libhsbase.la \
 #	$(XXHASH_LIBS)
+
+if HAVE_CUNIT
+agent_units = tests/unit/test_agent_cluster tests/unit/test_agent_ctl \
+	tests/unit/test_agent_fence tests/unit/test_agent_term
+check_PROGRAMS += $(agent_units)
+TESTS += $(agent_units)
+agent_unit_cppflags = $(libhsagent_la_CPPFLAGS) $(CUNIT_CFLAGS)
+agent_unit_ldadd = libhsagent.la libhsbase.la $(CUNIT_LIBS)
+tests_unit_test_agent_cluster_SOURCES = tests/unit/test_agent_cluster.c \
+	tests/unit/agent_tools.h
+tests_unit_test_agent_cluster_CPPFLAGS = $(agent_unit_cppflags)
+tests_unit_test_agent_cluster_LDADD = $(agent_unit_ldadd)
+tests_unit_test_agent_ctl_SOURCES = tests/unit/test_agent_ctl.c
+tests_unit_test_agent_ctl_CPPFLAGS = $(agent_unit_cppflags)
+tests_unit_test_agent_ctl_LDADD = $(agent_unit_ldadd)
+tests_unit_test_agent_fence_SOURCES = tests/unit/test_agent_fence.c \
+	tests/unit/agent_tools.h
+tests_unit_test_agent_fence_CPPFLAGS = $(agent_unit_cppflags)
+tests_unit_test_agent_fence_LDADD = $(agent_unit_ldadd)
+tests_unit_test_agent_term_SOURCES = tests/unit/test_agent_term.c
+tests_unit_test_agent_term_CPPFLAGS = $(agent_unit_cppflags)
+tests_unit_test_agent_term_LDADD = $(agent_unit_ldadd)
+endif

@@ -33,11 +33,20 @@
 #define TERM_VERSION 1
 
 static int
-make_path(char *path, const char *dir, const char *resource, const char *tail)
+make_name(char *name, const char *resource, const char *tail)
 {
-	int n = snprintf(path, PATH_MAX, "%s/%s%s", dir, resource, tail);
+	int n = snprintf(name, NAME_MAX + 1, "%s%s", resource, tail);
 
-	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+	return n < 0 || n > NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* -ENOENT is the caller's to judge. */
+static int
+open_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
 }
 
 static int
@@ -84,47 +93,60 @@ encode_term(uint8_t *buf, uint64_t term)
 	return rc < 0 ? rc : 0;
 }
 
-int
-hs_term_load(const char *dir, const char *resource, uint64_t *term)
+static int
+read_term(int dirfd, const char *name, uint64_t *term)
 {
-	char path[PATH_MAX];
 	uint8_t buf[TERM_BYTES + 1];	/* one more shows a longer file */
 	ssize_t n;
 	int fd, rc;
 
-	rc = make_path(path, dir, resource, ".term");
-	if (rc < 0)
-		return rc;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno == ENOENT) {
-		*term = 0;
-		return 0;
-	}
+	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
 	n = read(fd, buf, sizeof(buf));
 	rc = n < 0 ? -errno : decode_term(buf, (size_t)n, term);
 	(void)close(fd);
+	return rc;
+}
+
+int
+hs_term_load(const char *dir, const char *resource, uint64_t *term)
+{
+	char name[NAME_MAX + 1];
+	int dirfd, rc;
+
+	rc = make_name(name, resource, ".term");
+	if (rc < 0)
+		return rc;
+	dirfd = open_dir(dir);
+	rc = dirfd < 0 ? dirfd : read_term(dirfd, name, term);
+	if (dirfd >= 0)
+		(void)close(dirfd);
+	if (rc == -ENOENT) {
+		*term = 0;
+		return 0;
+	}
 	if (rc == HS_EWIRE)
 		qb_log(LOG_ERR,
-		    "%s is damaged: once another node's \"hsctl status\" shows "
-		    "the term, remove the file and start again",
-		    path);
+		    "%s/%s is damaged: once another node's \"hsctl status\" "
+		    "shows the term, remove the file and start again",
+		    dir, name);
 	else if (rc == HS_EVERSION)
 		qb_log(LOG_ERR,
-		    "%s was written by a newer release: install "
-		    "that release on this node",
-		    path);
+		    "%s/%s was written by a newer release: install that "
+		    "release on this node",
+		    dir, name);
 	return rc;
 }
 
 static int
-write_whole(const char *path, const uint8_t *buf, size_t len)
+write_whole(int dirfd, const char *name, const uint8_t *buf, size_t len)
 {
 	ssize_t n;
 	int fd, rc = 0;
 
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	fd = openat(dirfd, name,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 	    S_IRUSR | S_IWUSR);
 	if (fd < 0)
 		return -errno;
@@ -141,41 +163,40 @@ write_whole(const char *path, const uint8_t *buf, size_t len)
 }
 
 static int
-sync_dir(const char *dir)
+replace_file(int dirfd, const char *fresh, const char *name)
 {
-	int fd, rc = 0;
+	int rc;
 
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
+	if (renameat(dirfd, fresh, dirfd, name) < 0) {
 		rc = -errno;
-	(void)close(fd);
-	return rc;
+		(void)unlinkat(dirfd, fresh, 0);
+		return rc;
+	}
+	return fsync(dirfd) < 0 ? -errno : 0;
 }
 
 int
 hs_term_store(const char *dir, const char *resource, uint64_t term)
 {
-	char path[PATH_MAX], fresh[PATH_MAX];
+	char name[NAME_MAX + 1], fresh[NAME_MAX + 1];
 	uint8_t buf[TERM_BYTES];
-	int rc;
+	int dirfd, rc;
 
 	if (term == 0)
 		return -EINVAL;
-	rc = make_path(path, dir, resource, ".term");
+	rc = make_name(name, resource, ".term");
 	if (rc == 0)
-		rc = make_path(fresh, dir, resource, ".term.new");
+		rc = make_name(fresh, resource, ".term.new");
 	if (rc == 0)
 		rc = encode_term(buf, term);
-	if (rc == 0)
-		rc = write_whole(fresh, buf, sizeof(buf));
 	if (rc < 0)
 		return rc;
-	if (rename(fresh, path) < 0) {
-		rc = -errno;
-		(void)unlink(fresh);
-		return rc;
-	}
-	return sync_dir(dir);
+	dirfd = open_dir(dir);
+	if (dirfd < 0)
+		return dirfd;
+	rc = write_whole(dirfd, fresh, buf, sizeof(buf));
+	if (rc == 0)
+		rc = replace_file(dirfd, fresh, name);
+	(void)close(dirfd);
+	return rc;
 }

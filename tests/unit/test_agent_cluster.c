@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is sent to Pacemaker, in which order and how often.  That Pacemaker
+ * understands it is tests/rig's to show.
+ */
+#include "agent/cluster.h"
+
+#include <stdio.h>
+
+#include "agent_tools.h"
+
+#define SETTLE_MS 200
+
+static qb_loop_t *loop;
+static struct hs_cluster *c;
+
+static void
+start_with(const char *script)
+{
+	put_script("attrd_updater", script);
+	loop = qb_loop_create();
+	CU_ASSERT_EQUAL_FATAL(hs_cluster_create(&c, loop, "db"), 0);
+}
+
+static void
+finish(void)
+{
+	hs_cluster_destroy(c);
+	qb_loop_destroy(loop);
+	(void)take_calls();
+}
+
+static void
+score_goes_first(void)
+{
+	start_with("sleep 0.05");
+	hs_cluster_attr(c, "state", "SYNCING");
+	hs_cluster_attr(c, "epoch", "10");
+	hs_cluster_score(c, 100);
+	run_for(loop, 2 * SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(),
+	    "-n hs-db-state -U SYNCING\n"
+	    "-n master-db -U 100\n"
+	    "-n hs-db-epoch -U 10\n");
+	finish();
+}
+
+static void
+only_changes_are_sent(void)
+{
+	start_with("");
+	hs_cluster_score(c, 100);
+	run_for(loop, SETTLE_MS);
+	hs_cluster_score(c, 100);
+	run_for(loop, SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(), "-n master-db -U 100\n");
+	hs_cluster_score(c, HS_SCORE_NEVER);
+	run_for(loop, SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(), "-n master-db -U -INFINITY\n");
+	finish();
+}
+
+static void
+newer_value_replaces_a_waiting_one(void)
+{
+	start_with("sleep 0.05");
+	hs_cluster_score(c, 1);
+	for (int i = 2; i <= 50; i++)
+		hs_cluster_score(c, i);
+	run_for(loop, 2 * SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(),
+	    "-n master-db -U 1\n-n master-db -U 50\n");
+	finish();
+}
+
+static void
+first_deletion_is_sent(void)
+{
+	start_with("");
+	hs_cluster_score(c, HS_SCORE_NONE);
+	hs_cluster_attr(c, "state", NULL);
+	run_for(loop, SETTLE_MS);
+	hs_cluster_score(c, HS_SCORE_NONE);
+	run_for(loop, SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(),
+	    "-n master-db -D\n-n hs-db-state -D\n");
+	finish();
+}
+
+static void
+failure_is_retried(void)
+{
+	start_with("exit 1");
+	hs_cluster_score(c, 100);
+	run_for(loop, SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(), "-n master-db -U 100\n");
+	put_script("attrd_updater", "");
+	run_for(loop, 1000 + SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(), "-n master-db -U 100\n");
+	run_for(loop, 1000 + SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(), "");
+	finish();
+}
+
+/* The score of a dead primary must not wait a second for anything. */
+static void
+new_score_does_not_wait_for_a_retry(void)
+{
+	start_with("exit 1");
+	hs_cluster_attr(c, "state", "READY");
+	run_for(loop, SETTLE_MS);
+	put_script("attrd_updater", "");
+	(void)take_calls();
+	hs_cluster_score(c, HS_SCORE_NEVER);
+	run_for(loop, SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(),
+	    "-n master-db -U -INFINITY\n-n hs-db-state -U READY\n");
+	finish();
+}
+
+static void
+absent_tool_is_retried(void)
+{
+	start_with("");
+	CU_ASSERT_EQUAL(unlink(tool_path("attrd_updater")), 0);
+	hs_cluster_score(c, 100);
+	run_for(loop, SETTLE_MS);
+	put_script("attrd_updater", "");
+	run_for(loop, 1000 + SETTLE_MS);
+	CU_ASSERT_STRING_EQUAL(take_calls(), "-n master-db -U 100\n");
+	finish();
+}
+
+static void
+count(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void
+clear_deletes_what_was_set(void)
+{
+	int done = 0;
+
+	start_with("sleep 0.02");
+	hs_cluster_attr(c, "state", "READY");
+	hs_cluster_attr(c, "lag", NULL);
+	run_for(loop, SETTLE_MS);
+	(void)take_calls();
+	hs_cluster_score(c, 100);	/* still on its way */
+	hs_cluster_clear(c, count, &done);
+	CU_ASSERT_EQUAL(done, 0);
+	run_for(loop, 2 * SETTLE_MS);
+	CU_ASSERT_EQUAL(done, 1);
+	CU_ASSERT_STRING_EQUAL(take_calls(),
+	    "-n master-db -U 100\n-n master-db -D\n-n hs-db-state -D\n");
+	finish();
+}
+
+static void
+clear_of_nothing_is_done_at_once(void)
+{
+	int done = 0;
+
+	start_with("");
+	hs_cluster_clear(c, count, &done);
+	CU_ASSERT_EQUAL(done, 0);
+	run_for(loop, SETTLE_MS);
+	CU_ASSERT_EQUAL(done, 1);
+	CU_ASSERT_STRING_EQUAL(take_calls(), "");
+	finish();
+}
+
+static void
+clear_is_bounded(void)
+{
+	int done = 0;
+
+	start_with("exit 1");
+	hs_cluster_score(c, 100);
+	run_for(loop, SETTLE_MS);
+	hs_cluster_clear(c, count, &done);
+	run_for(loop, 4500);
+	CU_ASSERT_EQUAL(done, 0);
+	run_for(loop, 1000);
+	CU_ASSERT_EQUAL(done, 1);
+	finish();
+}
+
+static void
+destroy_ends_the_tool(void)
+{
+	start_with("sleep 0.3; echo survived >>\"${0%/*}/calls\"");
+	hs_cluster_score(c, 100);
+	run_for(loop, 100);
+	hs_cluster_destroy(c);
+	run_for(loop, 400);
+	CU_ASSERT_STRING_EQUAL(take_calls(), "-n master-db -U 100\n");
+	qb_loop_destroy(loop);
+}
+
+static void
+long_names_are_refused(void)
+{
+	char name[300];
+	struct hs_cluster *x = NULL;
+	qb_loop_t *l = qb_loop_create();
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	CU_ASSERT_EQUAL(hs_cluster_create(&x, l, name), -ENAMETOOLONG);
+	CU_ASSERT_PTR_NULL(x);
+	qb_loop_destroy(l);
+}
+
+int
+main(void)
+{
+	unsigned failed;
+	CU_pSuite s;
+
+	if (CU_initialize_registry() != CUE_SUCCESS)
+		return 2;
+	s = CU_add_suite("agent/cluster", make_tools, remove_tools);
+#define ADD(fn) (void)CU_add_test(s, #fn, fn)
+	ADD(score_goes_first);
+	ADD(only_changes_are_sent);
+	ADD(newer_value_replaces_a_waiting_one);
+	ADD(first_deletion_is_sent);
+	ADD(failure_is_retried);
+	ADD(new_score_does_not_wait_for_a_retry);
+	ADD(absent_tool_is_retried);
+	ADD(clear_deletes_what_was_set);
+	ADD(clear_of_nothing_is_done_at_once);
+	ADD(clear_is_bounded);
+	ADD(destroy_ends_the_tool);
+	ADD(long_names_are_refused);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	(void)CU_basic_run_tests();
+	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
+	CU_cleanup_registry();
+	return failed != 0;
+}
