@@ -9,6 +9,11 @@
  *     the next.  None is in no set.
  * D2  A page of the set may be unchanged; never the reverse.
  * D3  Pages at or above the armed length are in no set.
+ *
+ * What no method sees that goes by page tables: writes by way of io_uring's
+ * registered buffers, O_DIRECT reads or RDMA in flight across a collect, and
+ * writes through a second mapping.  Reads, receives and other processes'
+ * process_vm_writev() are seen.
  */
 #ifndef HS_MEM_DIRTY_H
 #define HS_MEM_DIRTY_H
@@ -21,25 +26,31 @@
 
 struct hs_dirty;
 
+/* One call at a time on one tracker; hs_dirty_*() below sees to that. */
 struct hs_dirty_ops {
 	uint32_t abi;		/* HS_DIRTY_ABI, else it is not chosen */
 	const char *name;
 	/*
 	 * Get ready for [base, base + len): syscalls, memory.  The backend's
-	 * state is *priv.  fresh: the range is anonymous memory; else it is a
-	 * private mapping of an image, whose pages are all clean now.
+	 * state is *priv.  fresh: the range is anonymous memory; else its start
+	 * is a private mapping of an image, as long as the first arm() says, and
+	 * whose pages are all clean now.  On failure one line in why: what is
+	 * missing, what to do.
 	 */
-	int (*open)(void **priv, void *base, size_t len, bool fresh);
+	int (*open)(void **priv, void *base, size_t len, bool fresh, char *why,
+	    size_t why_size);
 	void (*close)(void *priv);
 	/*
 	 * Track [0, len) from now on; it only grows, len is a multiple of the
 	 * page size.  Pages in the new part are clean now, whether or not
-	 * they were touched before.  Other threads may write below the old length.
+	 * they were touched before.  Other threads may write below the old
+	 * length.
 	 */
 	int (*arm)(void *priv, size_t len);
 	/*
-	 * Add the pages written since the last collect to out and re-arm them, as
-	 * one step a page.  No allocation.  Threads may write meanwhile (D1).
+	 * Add the pages written since the last collect to out and re-arm them,
+	 * as one step a page.  No allocation.  Threads may write meanwhile (D1).
+	 * After a failure nothing is known: the next epoch must be a full one.
 	 */
 	int (*collect)(void *priv, struct hs_pageset *out);
 	/*
@@ -55,14 +66,18 @@ extern const struct hs_dirty_ops hs_dirty_wpa;	/* userfaultfd WP_ASYNC */
 /*
  * Choose a backend: NULL or "auto" takes the first that passes its round
  * trip on a scratch range (wpa, then full), a name takes that one or fails.
- * HS_ETRACK and one line in why[] (what is missing, what to do) if none works; if
- * auto fell back to full, why says so and the return is 0.  why is emptied else.
+ * HS_ETRACK and one line in why[] (what is missing, what to do) if none works;
+ * HS_EMISUSE for an unknown name.  If auto fell back to full, why says so and
+ * the return is 0.  why is emptied else.
+ *
+ * The calls on a tracker exclude each other.
  */
 HS_MUST_CHECK int hs_dirty_create(struct hs_dirty **out, const char *name,
     void *base, size_t len, bool fresh, char *why, size_t why_size);
 void hs_dirty_destroy(struct hs_dirty *d);
 HS_MUST_CHECK int hs_dirty_arm(struct hs_dirty *d, size_t len);
 HS_MUST_CHECK int hs_dirty_collect(struct hs_dirty *d, struct hs_pageset *out);
+/* 1: call again; 0: nothing left to do; a bite takes up to a millisecond. */
 int hs_dirty_settle(struct hs_dirty *d);
 const char *hs_dirty_name(const struct hs_dirty *d);
 

@@ -2,5 +2,16 @@
 # mem: arena, allocator, dirty tracking.
 noinst_LTLIBRARIES += libhsmem.la
 libhsmem_la_SOURCES =
-# One line a file, headers too (that is what puts them in the tarball):
-#libhsmem_la_SOURCES += libhs/mem/NAME.c libhs/mem/NAME.h
+libhsmem_la_SOURCES += libhs/mem/alloc.c libhs/mem/alloc.h
+libhsmem_la_SOURCES += libhs/mem/arena.c libhs/mem/arena.h
+libhsmem_la_SOURCES += libhs/mem/check.c libhs/mem/check.h
+libhsmem_la_SOURCES += libhs/mem/copy.c libhs/mem/copy.h
+libhsmem_la_SOURCES += libhs/mem/dirty.c libhs/mem/dirty.h
+libhsmem_la_SOURCES += libhs/mem/dirty_full.c
+libhsmem_la_SOURCES += libhs/mem/dirty_wpa.c libhs/mem/uffd_abi.h
+libhsmem_la_SOURCES += libhs/mem/layout.c libhs/mem/layout.h
+libhsmem_la_SOURCES += libhs/mem/pageset.c libhs/mem/pageset.h
+libhsmem_la_SOURCES += libhs/mem/root.c libhs/mem/root.h
+libhsmem_la_SOURCES += libhs/mem/run.c libhs/mem/run.h
+libhsmem_la_SOURCES += libhs/mem/slab.c libhs/mem/slab.h
+libhsmem_la_SOURCES += libhs/mem/twin.c libhs/mem/twin.h
