@@ -2,5 +2,12 @@
 # ckpt: the epoch state machine, where the layers meet.
 noinst_LTLIBRARIES += libhsckpt.la
 libhsckpt_la_SOURCES =
-# One line a file, headers too (that is what puts them in the tarball):
-#libhsckpt_la_SOURCES += libhs/ckpt/NAME.c libhs/ckpt/NAME.h
+libhsckpt_la_SOURCES += libhs/ckpt/ack.c libhs/ckpt/ack.h
+libhsckpt_la_SOURCES += libhs/ckpt/ckpt.c libhs/ckpt/ckpt.h
+libhsckpt_la_SOURCES += libhs/ckpt/core.h
+libhsckpt_la_SOURCES += libhs/ckpt/ident.c libhs/ckpt/ident.h
+libhsckpt_la_SOURCES += libhs/ckpt/link.c libhs/ckpt/link.h
+libhsckpt_la_SOURCES += libhs/ckpt/seal.c libhs/ckpt/seal.h
+libhsckpt_la_SOURCES += libhs/ckpt/send.c libhs/ckpt/send.h
+libhsckpt_la_SOURCES += libhs/ckpt/start.c libhs/ckpt/start.h
+libhsckpt_la_SOURCES += libhs/ckpt/worker.c libhs/ckpt/worker.h

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/self.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+#include "ckpt/ckpt.h"
+
+/*
+ * Written by hsinit(), hsfini() and in a child of fork() only, where no other
+ * thread is in the library: hs.h says so.
+ */
+static struct hs_ckpt *self;
+static bool forked;
+static bool watched;
+static char message[HS_SELF_MESSAGE_BYTES];
+
+struct hs_ckpt *
+hs_self_ckpt(void)
+{
+	return self;
+}
+
+struct hs_arena *
+hs_self_arena(void)
+{
+	return self != NULL ? hs_ckpt_arena(self) : NULL;
+}
+
+void
+hs_self_set(struct hs_ckpt *c)
+{
+	self = c;
+}
+
+bool
+hs_self_forked(void)
+{
+	return forked;
+}
+
+char *
+hs_self_message(void)
+{
+	return message;
+}
+
+/* Locks may be held by threads that the child does not have: touch nothing. */
+static void
+disown_self(void)
+{
+	forked = self != NULL;
+	self = NULL;
+}
+
+int
+hs_self_watch_fork(void)
+{
+	if (watched)
+		return 0;
+	if (pthread_atfork(NULL, NULL, disown_self) != 0)
+		return -ENOMEM;
+	watched = true;
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The thread that carries on while the service computes: it opens and watches
+ * the transport, sends what is queued, takes acks and the agent's policy,
+ * and settles the dirty tracking when there is nothing else to do.
+ */
+#ifndef HS_CKPT_WORKER_H
+#define HS_CKPT_WORKER_H
+
+#include "base/err.h"
+
+struct hs_ckpt;
+
+HS_MUST_CHECK int hs_worker_start(struct hs_ckpt *c);
+/* Ends and joins it; the transport is closed. */
+void hs_worker_stop(struct hs_ckpt *c);
+/* There is something to do.  Any thread, any lock. */
+void hs_worker_kick(struct hs_ckpt *c);
+
+/*
+ * Send what is queued from the caller's own thread, as far as that goes without
+ * waiting; the worker has the rest.  Saves a change of threads on the way
+ * of a checkpoint for which the caller waits.
+ */
+void hs_worker_assist(struct hs_ckpt *c);
+
+#endif
