@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Copying pages out of the arena: the second half of a checkpoint's pause. */
+/*
+ * Copying pages out of the arena: the second half of a checkpoint's pause.
+ *
+ * 4096 bytes; dst and src are multiples of 64 and apart.  The program's threads
+ * may write to src meanwhile: each word is the old one or the new one.
+ */
 #ifndef HS_MEM_COPY_H
 #define HS_MEM_COPY_H
 
-/*
- * 4096 bytes; both multiples of 64, and apart.  Around the cache where the
- * processor can: the copy is for a worker, later, and the program's own lines
- * stay.  The bytes are there for every thread to which the caller hands dst in
- * any of the usual ways.
- */
-void hs_copy_page(void *dst, const void *src);
+#include <stddef.h>
 
-/* Its twin without special instructions: the fallback, and the oracle. */
-void hs_copy_page_portable(void *dst, const void *src);
+typedef void hs_copy_fn(void *dst, const void *src);
+
+/* The fastest for a checkpoint of npages, here. */
+hs_copy_fn *hs_copy_choose(size_t npages);
+
+/* Through the cache: for a few pages, which were written just now. */
+hs_copy_fn hs_copy_page;
+
+/*
+ * Around the cache, where the processor can (AVX-512, AVX2): for many.  What was
+ * written is there for whoever is handed dst afterwards, in any usual way.
+ */
+hs_copy_fn hs_copy_page_around;
 
 #endif
