@@ -19,7 +19,8 @@ hsinit(const struct hs_options *opt)
 	int rc;
 
 	if (hs_self_forked())
-		return refuse(HS_ESTATE, "called in a child of fork(): the "
+		return refuse(HS_ESTATE,
+		    "called in a child of fork(): the "
 		    "checkpointing is its parent's; exec a program first");
 	if (hs_self_ckpt() != NULL)
 		return refuse(HS_ESTATE, "called twice: call hsfini() first");

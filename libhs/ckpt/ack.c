@@ -38,16 +38,16 @@ hs_ack_view(struct hs_ack *a, const struct hs_xport_view *v)
 		if (old != NULL)
 			next[n++] = *old;
 		else
-			next[n++] = (struct hs_ack_node){
-				.addr = v->member[i] };
+			next[n++] =
+			    (struct hs_ack_node){ .addr = v->member[i] };
 	}
 	memcpy(a->node, next, n * sizeof(next[0]));
 	a->nnode = n;
 }
 
 void
-hs_ack_expect(
-    struct hs_ack *a, uint64_t epoch, const uint8_t digest[HS_DIGEST_BYTES])
+hs_ack_expect(struct hs_ack *a, uint64_t epoch,
+    const uint8_t digest[HS_DIGEST_BYTES])
 {
 	struct hs_ack_digest *d = &a->ring[epoch % HS_ACK_RING];
 
@@ -72,8 +72,8 @@ hs_ack_note(struct hs_ack *a, const struct hs_xport_addr *from, uint64_t epoch,
 }
 
 void
-hs_ack_progress(
-    struct hs_ack *a, const struct hs_xport_addr *from, uint64_t off)
+hs_ack_progress(struct hs_ack *a, const struct hs_xport_addr *from,
+    uint64_t off)
 {
 	struct hs_ack_node *n = find_node(a, from);
 

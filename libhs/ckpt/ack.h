@@ -52,16 +52,16 @@ void hs_ack_init(struct hs_ack *a, uint32_t own_nodeid, unsigned min_spares);
 void hs_ack_view(struct hs_ack *a, const struct hs_xport_view *v);
 
 /* This is the digest by which acks of epoch are known. */
-void hs_ack_expect(
-    struct hs_ack *a, uint64_t epoch, const uint8_t digest[HS_DIGEST_BYTES]);
+void hs_ack_expect(struct hs_ack *a, uint64_t epoch,
+    const uint8_t digest[HS_DIGEST_BYTES]);
 
 /* An ack came; true if it counts (K1).  It counts once it is new, too. */
 bool hs_ack_note(struct hs_ack *a, const struct hs_xport_addr *from,
     uint64_t epoch, const uint8_t digest[HS_DIGEST_BYTES]);
 
 /* from has received the stream up to off. */
-void hs_ack_progress(
-    struct hs_ack *a, const struct hs_xport_addr *from, uint64_t off);
+void hs_ack_progress(struct hs_ack *a, const struct hs_xport_addr *from,
+    uint64_t off);
 
 /* The own agent has applied the stream up to off. */
 void hs_ack_own(struct hs_ack *a, uint64_t off);

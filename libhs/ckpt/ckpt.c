@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "ckpt/core.h"
+#include "ckpt/impl.h"
 #include "ckpt/link.h"
 #include "ckpt/start.h"
 #include "ckpt/worker.h"
@@ -34,10 +34,10 @@ static const unsigned ckpt_next[] = {
 	[HS_CKPT_OFF] = BIT(HS_CKPT_JOINING) | BIT(HS_CKPT_CLOSED),
 	[HS_CKPT_JOINING] = BIT(HS_CKPT_FLOWING) | BIT(HS_CKPT_BROKEN) |
 	    BIT(HS_CKPT_FENCED) | BIT(HS_CKPT_CLOSED),
-	[HS_CKPT_FLOWING] = BIT(HS_CKPT_BROKEN) | BIT(HS_CKPT_FENCED) |
-	    BIT(HS_CKPT_CLOSED),
-	[HS_CKPT_BROKEN] = BIT(HS_CKPT_JOINING) | BIT(HS_CKPT_FENCED) |
-	    BIT(HS_CKPT_CLOSED),
+	[HS_CKPT_FLOWING] =
+	    BIT(HS_CKPT_BROKEN) | BIT(HS_CKPT_FENCED) | BIT(HS_CKPT_CLOSED),
+	[HS_CKPT_BROKEN] =
+	    BIT(HS_CKPT_JOINING) | BIT(HS_CKPT_FENCED) | BIT(HS_CKPT_CLOSED),
 	[HS_CKPT_FENCED] = BIT(HS_CKPT_CLOSED),
 	[HS_CKPT_CLOSED] = 0,
 };
@@ -211,8 +211,7 @@ hs_ckpt_take(struct hs_ckpt *c, unsigned how, uint64_t *epoch)
 			return rc;
 		if (epoch != NULL)
 			*epoch = e;
-		if ((how & HS_NOWAIT) != 0 ||
-		    (how & LEVEL_MASK) == HS_SEALED) {
+		if ((how & HS_NOWAIT) != 0 || (how & LEVEL_MASK) == HS_SEALED) {
 			hs_worker_kick(c);
 			return 0;
 		}
@@ -232,15 +231,15 @@ hs_ckpt_wait(struct hs_ckpt *c, uint64_t epoch, enum hs_level level,
 	if (!valid_how((unsigned)level) || timeout_ms < -1)
 		return HS_EMISUSE;
 	if (c->link_fd < 0)
-		return epoch == 0 ? take_alone((unsigned)level, NULL) :
-				    HS_EMISUSE;
+		return epoch == 0 ? take_alone((unsigned)level, NULL)
+				  : HS_EMISUSE;
 	pthread_mutex_lock(&c->lock);
 	sealed = epoch <= c->sealed;
 	pthread_mutex_unlock(&c->lock);
 	if (!sealed)
 		return HS_EMISUSE;
-	return wait_level(c, epoch, (unsigned)level,
-	    deadline_after(timeout_ms), false);
+	return wait_level(c, epoch, (unsigned)level, deadline_after(timeout_ms),
+	    false);
 }
 
 int

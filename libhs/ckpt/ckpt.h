@@ -58,11 +58,11 @@ void hs_ckpt_announce(struct hs_ckpt *c);
 void hs_ckpt_advance(struct hs_ckpt *c);
 
 /* As hscpt().  epoch may be NULL. */
-HS_MUST_CHECK int hs_ckpt_take(
-    struct hs_ckpt *c, unsigned how, uint64_t *epoch);
+HS_MUST_CHECK int hs_ckpt_take(struct hs_ckpt *c, unsigned how,
+    uint64_t *epoch);
 /* As hswait(). */
-HS_MUST_CHECK int hs_ckpt_wait(
-    struct hs_ckpt *c, uint64_t epoch, enum hs_level level, int timeout_ms);
+HS_MUST_CHECK int hs_ckpt_wait(struct hs_ckpt *c, uint64_t epoch,
+    enum hs_level level, int timeout_ms);
 /* As hseventfd(). */
 int hs_ckpt_eventfd(struct hs_ckpt *c);
 /* As hsping(). */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/sock.h"
-#include "ckpt/core.h"
+#include "ckpt/impl.h"
 
 #define LINK_ENV "HOTSPARE_FD"
 /* More than any message of the link takes. */
@@ -41,14 +41,15 @@ hs_link_inherit(char *why, size_t why_size)
 	if (env == NULL)
 		return -1;
 	fd = parse_fd(env);
-	if (fd < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
-	    type != SOCK_SEQPACKET ||
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    type != SOCK_SEQPACKET || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
-		(void)snprintf(why, why_size, LINK_ENV "=%.16s is not the link "
+		(void)snprintf(why, why_size,
+		    LINK_ENV
+		    "=%.16s is not the link "
 		    "to hs-agent: start the program through hs-agent, without "
-		    "closing inherited descriptors, or unset it", env);
+		    "closing inherited descriptors, or unset it",
+		    env);
 		return HS_EAGENT;
 	}
 	(void)unsetenv(LINK_ENV);
@@ -157,10 +158,11 @@ hs_link_await_go(int fd, struct hs_msg_head *h, struct hs_msg_go *go,
 	} while (rc == -EAGAIN);
 	if (rc == 0)
 		return 0;
-	(void)snprintf(why, why_size, "%s", rc == HS_EAGENT ?
-	    "hs-agent ended before the service's turn came" :
-	    "hs-agent speaks another version: install the same release of "
-	    "hs-agent and libhotspare");
+	(void)snprintf(why, why_size, "%s",
+	    rc == HS_EAGENT
+		? "hs-agent ended before the service's turn came"
+		: "hs-agent speaks another version: install the same release of "
+		  "hs-agent and libhotspare");
 	return HS_EAGENT;
 }
 
@@ -247,4 +249,3 @@ hs_link_stats(struct hs_ckpt *c)
 	if (len > 0 && hs_sock_send(c->link_fd, buf, (size_t)len, NULL, 0) < 0)
 		return;
 }
-

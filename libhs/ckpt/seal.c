@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "ckpt/core.h"
+#include "ckpt/impl.h"
 #include "mem/copy.h"
 
 #define PAGE HS_ARENA_PAGE_BYTES
@@ -290,7 +290,7 @@ wait_room(struct hs_ckpt *c, unsigned how, size_t need)
 			rc = HS_ESTATE;
 		else if (c->inflight_bytes == 0 ||
 		    (c->inflight_bytes < c->inflight_bound &&
-		    need <= c->inflight_bound - c->inflight_bytes))
+			need <= c->inflight_bound - c->inflight_bytes))
 			break;				/* E5 */
 		else if (c->agent_gone)
 			rc = HS_EAGENT;

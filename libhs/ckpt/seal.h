@@ -32,8 +32,8 @@ struct hs_seal_snap {
  * HS_EAGENT, HS_ESTATE, -ENOMEM or the tracker's error: nothing was taken,
  * and no change is forgotten.
  */
-HS_MUST_CHECK int hs_seal_take(
-    struct hs_ckpt *c, unsigned how, uint64_t *epoch);
+HS_MUST_CHECK int hs_seal_take(struct hs_ckpt *c, unsigned how,
+    uint64_t *epoch);
 
 /* Give back what s still owns, and keep s itself for the next.  c->lock is not held. */
 void hs_seal_drop(struct hs_ckpt *c, struct hs_seal_snap *s);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/fault.h"
-#include "ckpt/core.h"
+#include "ckpt/impl.h"
 #include "wire/rec.h"
 
 /*
@@ -155,8 +155,8 @@ put_pages(struct hs_ckpt *c, struct hs_rec_wr *w)
 	int rc = 0;
 
 	while (rc == 0 && s->next < s->snap->n)
-		rc = s->snap->buf[s->next] == NULL ? put_zeros(s, w) :
-						     put_page(c, w);
+		rc = s->snap->buf[s->next] == NULL ? put_zeros(s, w)
+						   : put_page(c, w);
 	return rc == 0;
 }
 
@@ -184,12 +184,15 @@ static void
 fill_chunk(struct hs_ckpt *c)
 {
 	struct hs_send *s = &c->send;
-	size_t size = s->out_size < c->x->max_bytes ? s->out_size :
-						      c->x->max_bytes;
+	size_t size =
+	    s->out_size < c->x->max_bytes ? s->out_size : c->x->max_bytes;
 	uint8_t *body = s->out + HS_MSG_HEAD_BYTES;
 	struct hs_rec_wr w = { .p = body, .left = size - HS_MSG_HEAD_BYTES };
-	struct hs_msg_head h = { .type = HS_MSG_DATA, .term = c->role.term,
-		.epoch = s->snap->epoch, .seq = s->seq, .off = s->off };
+	struct hs_msg_head h = { .type = HS_MSG_DATA,
+		.term = c->role.term,
+		.epoch = s->snap->epoch,
+		.seq = s->seq,
+		.off = s->off };
 	bool end;
 	int rc;
 
@@ -260,8 +263,9 @@ hs_send_next(struct hs_ckpt *c)
 		fill_chunk(c);
 	if (!window_open(c))
 		return HS_SEND_WINDOW;
-	rc = hs_fault(HS_FAULT_CHUNK_DROP) ? 0 :
-	    hs_xport_send(c->x, s->out, s->out_len);
+	rc = hs_fault(HS_FAULT_CHUNK_DROP)
+	    ? 0
+	    : hs_xport_send(c->x, s->out, s->out_len);
 	if (rc == -EAGAIN)
 		return HS_SEND_FULL;
 	if (rc < 0)

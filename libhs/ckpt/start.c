@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ckpt/core.h"
+#include "ckpt/impl.h"
 #include "ckpt/ident.h"
 #include "ckpt/link.h"
 #include "ckpt/worker.h"
@@ -58,11 +58,13 @@ read_options(struct hs_options *o, const struct hs_options *given,
 		return 0;
 	if (given->size < offsetof(struct hs_options, arena_bytes) ||
 	    given->size > 4096)
-		return refuse(r, HS_EMISUSE, "hsinit: options.size is not set: "
+		return refuse(r, HS_EMISUSE,
+		    "hsinit: options.size is not set: "
 		    "begin with struct hs_options o = HS_OPTIONS");
 	for (size_t i = sizeof(*o); i < given->size; i++)
 		if (bytes[i] != 0)
-			return refuse(r, HS_EMISUSE, "hsinit: the program sets "
+			return refuse(r, HS_EMISUSE,
+			    "hsinit: the program sets "
 			    "options that this libhotspare does not know: "
 			    "install the one that it was built with");
 	memcpy(o, given, given->size < sizeof(*o) ? given->size : sizeof(*o));
@@ -85,12 +87,14 @@ make_plan(struct plan *p, const struct hs_options *o, struct report *r)
 		    "hsinit: arena_bytes is above 16 TiB");
 	bytes = (bytes + unit - 1) / unit * unit;
 	if (base % unit != 0 || base > END_OF_ADDRESSES - bytes)
-		return refuse(r, HS_EMISUSE, "hsinit: arena_base must be a "
+		return refuse(r, HS_EMISUSE,
+		    "hsinit: arena_base must be a "
 		    "multiple of 2 MiB with arena_bytes of addresses above it");
 	*p = (struct plan){
 		.geometry = { .base = base, .bytes = bytes },
-		.inflight_bytes = o->inflight_bytes != 0 ?
-		    o->inflight_bytes : DEFAULT_INFLIGHT_BYTES,
+		.inflight_bytes = o->inflight_bytes != 0
+		    ? o->inflight_bytes
+		    : DEFAULT_INFLIGHT_BYTES,
 		.tracker = o->tracker,
 	};
 	return 0;
@@ -191,8 +195,8 @@ probe_tracker(const struct plan *p, char name[16], struct report *r)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (scratch == MAP_FAILED)
 		return -ENOMEM;
-	rc = hs_dirty_create(&d, p->tracker, scratch, PROBE_BYTES, true,
-	    r->why, r->size);
+	rc = hs_dirty_create(&d, p->tracker, scratch, PROBE_BYTES, true, r->why,
+	    r->size);
 	if (rc == 0) {
 		(void)snprintf(name, 16, "%s", hs_dirty_name(d));
 		hs_dirty_destroy(d);
@@ -286,13 +290,14 @@ start_tracking(struct hs_ckpt *c, const struct plan *p, bool fresh,
 static int
 check_go(const struct hs_msg_go *go, const int fds[2], struct report *r)
 {
-	const int want = (go->restored != 0) +
-	    (go->transport == HS_TRANSPORT_UNIX);
+	const int want =
+	    (go->restored != 0) + (go->transport == HS_TRANSPORT_UNIX);
 	const int got = (fds[0] >= 0) + (fds[1] >= 0);
 
 	if (want == got)
 		return 0;
-	return refuse(r, HS_EAGENT, "hs-agent handed over too few descriptors: "
+	return refuse(r, HS_EAGENT,
+	    "hs-agent handed over too few descriptors: "
 	    "raise its limit of open files (ulimit -n)");
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "ckpt/core.h"
+#include "ckpt/impl.h"
 #include "ckpt/link.h"
 
 #define MS UINT64_C(1000000)
@@ -166,8 +166,7 @@ open_xport(struct hs_ckpt *c, char *why, size_t why_size)
 		    why_size);
 	if (c->role.data_fd < 0)
 		return HS_ETRANSPORT;	/* it was lost; there is no second */
-	rc = hs_xport_unix_open(&c->x, c->role.data_fd, self, peer, &events,
-	    c);
+	rc = hs_xport_unix_open(&c->x, c->role.data_fd, self, peer, &events, c);
 	if (rc == 0)
 		c->role.data_fd = -1;
 	return rc;
@@ -349,8 +348,7 @@ wait_work(struct hs_ckpt *c, int xport_fd, uint64_t ns)
 	uint64_t n;
 
 	if (ppoll(p, 3, ns == NEVER ? NULL : &ts, NULL) > 0 &&
-	    (p[0].revents & POLLIN) != 0 &&
-	    read(c->wake_fd, &n, sizeof(n)) < 0)
+	    (p[0].revents & POLLIN) != 0 && read(c->wake_fd, &n, sizeof(n)) < 0)
 		return;
 }
 

@@ -38,8 +38,7 @@ struct cpg_xport {
 	size_t delivered;	/* bytes, in the dispatch() that runs */
 };
 
-static void
-say(char *why, size_t why_size, const char *fmt, ...)
+static void say(char *why, size_t why_size, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 static void
@@ -107,17 +106,20 @@ on_confchg(cpg_handle_t handle, const struct cpg_name *group,
 		return;
 	}
 	for (size_t i = 0; i < nmember; i++)
-		m[v.nmember++] = (struct hs_xport_addr){
-			.nodeid = member[i].nodeid, .pid = member[i].pid };
+		m[v.nmember++] =
+		    (struct hs_xport_addr){ .nodeid = member[i].nodeid,
+			    .pid = member[i].pid };
 	/* Hints, so those beyond the bound are not missed. */
 	for (size_t i = 0; i < nleft && v.nchange < HS_XPORT_MAX_MEMBERS; i++)
-		ch[v.nchange++] = (struct hs_xport_change){
-			.addr = { left[i].nodeid, left[i].pid },
-			.why = why_left(left[i].reason) };
+		ch[v.nchange++] =
+		    (struct hs_xport_change){ .addr = { left[i].nodeid,
+						  left[i].pid },
+			    .why = why_left(left[i].reason) };
 	for (size_t i = 0; i < njoined && v.nchange < HS_XPORT_MAX_MEMBERS; i++)
-		ch[v.nchange++] = (struct hs_xport_change){
-			.addr = { joined[i].nodeid, joined[i].pid },
-			.why = HS_XPORT_JOIN };
+		ch[v.nchange++] =
+		    (struct hs_xport_change){ .addr = { joined[i].nodeid,
+						  joined[i].pid },
+			    .why = HS_XPORT_JOIN };
 	c->x.ev->view(c->x.arg, &v);
 }
 
@@ -238,22 +240,28 @@ explain_open(cs_error_t e, char *why, size_t why_size)
 {
 	switch (e) {
 	case CS_ERR_ACCESS:
-		say(why, why_size, "corosync refuses uid %u gid %u: name them "
+		say(why, why_size,
+		    "corosync refuses uid %u gid %u: name them "
 		    "in /etc/corosync/uidgid.d and run corosync-cfgtool -R",
 		    (unsigned)geteuid(), (unsigned)getegid());
 		return -EACCES;
 	case CS_ERR_NO_SPACE:
 	case CS_ERR_NO_MEMORY:
-		say(why, why_size, "no room for corosync's buffers (error %d): "
-		    "free some of /dev/shm", (int)e);
+		say(why, why_size,
+		    "no room for corosync's buffers (error %d): "
+		    "free some of /dev/shm",
+		    (int)e);
 		return -ENOSPC;
 	case CS_ERR_TRY_AGAIN:
-		say(why, why_size, "corosync did not answer for 5 s: "
+		say(why, why_size,
+		    "corosync did not answer for 5 s: "
 		    "see its log, is the membership forming?");
 		return HS_ETRANSPORT;
 	default:
-		say(why, why_size, "no connection to corosync (error %d): "
-		    "is it running? try corosync-cfgtool -s", (int)e);
+		say(why, why_size,
+		    "no connection to corosync (error %d): "
+		    "is it running? try corosync-cfgtool -s",
+		    (int)e);
 		return HS_ETRANSPORT;
 	}
 }
@@ -279,7 +287,8 @@ hs_xport_cpg_open(struct hs_xport **out, const char *group,
 	cs_error_t e;
 
 	if (group[0] == '\0' || strlen(group) > CPG_MAX_NAME_LENGTH) {
-		say(why, why_size, "the name of the group has %zu bytes: 1 to "
+		say(why, why_size,
+		    "the name of the group has %zu bytes: 1 to "
 		    "%d are allowed; shorten the resource's name",
 		    strlen(group), CPG_MAX_NAME_LENGTH);
 		return -EINVAL;
@@ -304,7 +313,9 @@ hs_xport_cpg_open(struct hs_xport **out, const char *group,
 		free(c);
 		return explain_open(e, why, why_size);
 	}
-	c->x = (struct hs_xport){ .ops = &cpg_ops, .ev = ev, .arg = arg,
+	c->x = (struct hs_xport){ .ops = &cpg_ops,
+		.ev = ev,
+		.arg = arg,
 		.self = { nodeid, (uint32_t)getpid() },
 		.max_bytes = message_bytes(c->handle) };
 	*out = &c->x;

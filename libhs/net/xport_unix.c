@@ -272,8 +272,11 @@ hs_xport_unix_open(struct hs_xport **out, int fd, struct hs_xport_addr self,
 	u = calloc(1, sizeof(*u));
 	if (u == NULL)
 		return -ENOMEM;
-	u->x = (struct hs_xport){ .ops = &unix_ops, .ev = ev, .arg = arg,
-		.self = self, .max_bytes = UNIX_MAX_BYTES };
+	u->x = (struct hs_xport){ .ops = &unix_ops,
+		.ev = ev,
+		.arg = arg,
+		.self = self,
+		.max_bytes = UNIX_MAX_BYTES };
 	u->peer = peer;
 	u->own_tail = &u->own;
 	u->sock = fd;
