@@ -13,8 +13,16 @@ libhsagent_la_SOURCES = \
 libhsagent_la_CPPFLAGS = $(AM_CPPFLAGS) $(QB_CFLAGS) $(QUORUM_CFLAGS) \
 	$(JSONC_CFLAGS)
 libhsagent_la_LIBADD = $(QB_LIBS) $(QUORUM_LIBS) $(JSONC_LIBS)
+
+sbin_PROGRAMS += agent/hsctl/hsctl
+agent_hsctl_hsctl_SOURCES = agent/hsctl/hsctl.c \
+	agent/hsctl/fenced.c agent/hsctl/fenced.h \
+	agent/hsctl/page.c agent/hsctl/page.h \
+	agent/hsctl/pids.c agent/hsctl/pids.h
+agent_hsctl_hsctl_CPPFLAGS = $(libhsagent_la_CPPFLAGS)
+agent_hsctl_hsctl_LDADD = libhsagent.la libhsbase.la
 # Installed as plain names: automake drops the directory.
-#sbin_PROGRAMS += agent/hs-agent agent/hsctl/hsctl
+#sbin_PROGRAMS += agent/hs-agent
 #agent_hs_agent_SOURCES = agent/main.c
 #agent_hs_agent_CPPFLAGS = $(libhsagent_la_CPPFLAGS)
 #agent_hs_agent_LDADD = libhsagent.la libhswire.la libhsnet.la libhsbase.la \
@@ -22,7 +30,8 @@ libhsagent_la_LIBADD = $(QB_LIBS) $(QUORUM_LIBS) $(JSONC_LIBS)
 
 if HAVE_CUNIT
 agent_units = tests/unit/test_agent_cluster tests/unit/test_agent_ctl \
-	tests/unit/test_agent_fence tests/unit/test_agent_term
+	tests/unit/test_agent_fence tests/unit/test_agent_pids \
+	tests/unit/test_agent_term
 check_PROGRAMS += $(agent_units)
 TESTS += $(agent_units)
 agent_unit_cppflags = $(libhsagent_la_CPPFLAGS) $(CUNIT_CFLAGS)
@@ -38,6 +47,10 @@ tests_unit_test_agent_fence_SOURCES = tests/unit/test_agent_fence.c \
 	tests/unit/agent_tools.h
 tests_unit_test_agent_fence_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_test_agent_fence_LDADD = $(agent_unit_ldadd)
+tests_unit_test_agent_pids_SOURCES = tests/unit/test_agent_pids.c \
+	agent/hsctl/pids.c agent/hsctl/pids.h
+tests_unit_test_agent_pids_CPPFLAGS = $(agent_unit_cppflags)
+tests_unit_test_agent_pids_LDADD = libhsbase.la $(CUNIT_LIBS)
 tests_unit_test_agent_term_SOURCES = tests/unit/test_agent_term.c
 tests_unit_test_agent_term_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_test_agent_term_LDADD = $(agent_unit_ldadd)
