@@ -1,8 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Services people copy from.  They include <hotspare/hs.h> as users do, and
 # are installed where a cluster can start them.
-examplesdir = $(libexecdir)/hotspare/examples
-examples_PROGRAMS =
-#examples_PROGRAMS += examples/tetris
-#examples_tetris_SOURCES = examples/tetris.c
-#examples_tetris_LDADD = libhotspare.la
+examplesdir = $(libexecdir)/hotspare
+examples_PROGRAMS = examples/tetris/tetris examples/counter/counter
+
+examples_tetris_tetris_SOURCES = \
+	examples/common/net.c examples/common/net.h \
+	examples/tetris/crowd.c examples/tetris/crowd.h \
+	examples/tetris/draw.c examples/tetris/draw.h \
+	examples/tetris/game.c examples/tetris/game.h \
+	examples/tetris/main.c
+examples_tetris_tetris_LDADD = libhotspare.la
+
+examples_counter_counter_SOURCES = \
+	examples/common/net.c examples/common/net.h \
+	examples/counter/gate.c examples/counter/gate.h \
+	examples/counter/ledger.c examples/counter/ledger.h \
+	examples/counter/main.c
+examples_counter_counter_LDADD = libhotspare.la
+
+# The program of docs/ADAPTING.md: what is printed there compiles.
+noinst_PROGRAMS += examples/tenlines/tenlines
+examples_tenlines_tenlines_SOURCES = examples/tenlines/tenlines.c
+examples_tenlines_tenlines_LDADD = libhotspare.la
+
+if HAVE_CUNIT
+check_PROGRAMS += tests/unit/unit_examples
+TESTS += tests/unit/unit_examples
+tests_unit_unit_examples_SOURCES = tests/unit/main.c tests/unit/suite.h \
+	examples/tetris/game.c examples/tetris/game.h \
+	tests/unit/test_examples_tetris.c
+tests_unit_unit_examples_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
+tests_unit_unit_examples_LDADD = $(CUNIT_LIBS)
+endif
