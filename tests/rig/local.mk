@@ -1,3 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The cluster in namespaces: scripts only, run by quickstart and bench.
 #EXTRA_DIST += tests/rig/rig tests/rig/lib.sh
+
+# The checking clients, and what is run with them.
+noinst_PROGRAMS += tests/rig/client_counter tests/rig/client_tetris
+tests_rig_client_counter_SOURCES = \
+	tests/rig/client_check.c tests/rig/client_check.h \
+	tests/rig/client_counter.c \
+	tests/rig/client_link.c tests/rig/client_link.h
+tests_rig_client_tetris_SOURCES = \
+	tests/rig/client_link.c tests/rig/client_link.h \
+	tests/rig/client_tetris.c
+
+# A check that cannot fail is none: both are fed wrong answers.
+dist_check_SCRIPTS += tests/rig/clients.test
+TESTS += tests/rig/clients.test
