@@ -74,7 +74,7 @@ rig_ask() {
 	rm -f "$dir/reply/$reply"
 	mkfifo -m 600 "$dir/reply/$reply" || return 1
 	exec {fd}<>"$dir/reply/$reply"
-	printf '%s host %s\n' "$reply" "$*" >"$dir/ctl"
+	printf '%s host %s\n' "$reply" "$*" 1<>"$dir/ctl"
 	until read -r -t 0.5 -u "$fd" RIG_ANSWER; do
 		if ! rig_is_up "$dir" || [ "$SECONDS" -ge "$end" ]; then
 			RIG_ANSWER="no answer to: $*"
