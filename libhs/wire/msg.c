@@ -9,7 +9,6 @@
 
 static const uint8_t magic[4] = { 0x48, 0x53, 0x4d, 0x47 };	/* "HSMG" */
 
-#define CRC_OFF 12
 #define BODY_MAX (HS_MSG_MAX_BYTES - HS_MSG_HEAD_BYTES)
 
 /* What a type's name is, how long its body may be, and which flags it takes. */
@@ -71,10 +70,11 @@ static uint32_t
 message_crc(const uint8_t *buf, size_t len)
 {
 	static const uint8_t zero[4];
-	uint32_t crc = hs_crc32c(0, buf, CRC_OFF);
+	uint32_t crc = hs_crc32c(0, buf, HS_MSG_CRC_OFF);
 
 	crc = hs_crc32c(crc, zero, sizeof(zero));
-	return hs_crc32c(crc, buf + CRC_OFF + 4, len - CRC_OFF - 4);
+	return hs_crc32c(crc, buf + HS_MSG_CRC_OFF + 4,
+	    len - HS_MSG_CRC_OFF - 4);
 }
 
 static int
@@ -147,7 +147,7 @@ hs_msg_seal(uint8_t *buf, const struct hs_msg_head *h, size_t body_len)
 	hs_wr_u32(&w, h->to);
 	hs_wr_u64(&w, h->off);
 
-	hs_wr_init(&w, buf + CRC_OFF, 4);
+	hs_wr_init(&w, buf + HS_MSG_CRC_OFF, 4);
 	hs_wr_u32(&w, hs_crc32c(0, buf, len));
 	return len;
 }
@@ -221,6 +221,8 @@ hs_msg_encode_state(uint8_t *buf, size_t size, const struct hs_msg_head *h,
 	hs_wr_u64(&w, m->arena_bytes);
 	hs_wr_bytes(&w, m->digest, sizeof(m->digest));
 	hs_wr_bytes(&w, m->build, sizeof(m->build));
+	hs_wr_u64(&w, m->tenure);
+	hs_wr_u32(&w, m->pid);
 	return finish_message(&w, h, HS_MSG_STATE);
 }
 
@@ -237,6 +239,8 @@ hs_msg_decode_state(const uint8_t *body, size_t len, struct hs_msg_state *m)
 	m->arena_bytes = hs_rd_u64(&r);
 	hs_rd_copy(&r, m->digest, sizeof(m->digest));
 	hs_rd_copy(&r, m->build, sizeof(m->build));
+	m->tenure = hs_rd_u64(&r);
+	m->pid = hs_rd_u32(&r);
 	hs_rd_require(&r, m->kind <= HS_STATE_FAILED);
 	hs_rd_require(&r, m->quorate <= 1);
 	return hs_rd_end(&r);

@@ -32,6 +32,8 @@
 
 #define HS_MSG_VERSION 1
 #define HS_MSG_HEAD_BYTES 48
+#define HS_MSG_LEN_OFF 8
+#define HS_MSG_CRC_OFF 12
 #define HS_MSG_MAX_BYTES 1000000	/* below corosync's 1,047,552 */
 #define HS_MSG_DIGEST_BYTES 16
 #define HS_MSG_PAGE_BYTES 4096
@@ -40,7 +42,7 @@
 
 /* Bodies of fixed length, on the wire. */
 #define HS_MSG_ACK_BYTES 16
-#define HS_MSG_STATE_BYTES 52
+#define HS_MSG_STATE_BYTES 64
 #define HS_MSG_TERM_BYTES 25
 #define HS_MSG_HELLO_BYTES 68
 #define HS_MSG_GO_BYTES 159
@@ -109,6 +111,8 @@ struct hs_msg_state {		/* head.term, head.epoch: of the image */
 	uint64_t arena_bytes;
 	uint8_t digest[HS_MSG_DIGEST_BYTES];	/* lineage of the image */
 	uint8_t build[HS_MSG_DIGEST_BYTES];	/* digest of the build-id */
+	uint64_t tenure;	/* newest term that the sender knows of */
+	uint32_t pid;		/* PRIMARY: of the service, as in TERM; else 0 */
 };
 
 struct hs_msg_term {		/* head.term: the new one; head.epoch: base */
