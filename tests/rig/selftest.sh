@@ -84,7 +84,8 @@ promoted_on() {
 	local n xml
 
 	for n in n1 n2; do
-		xml=$(rig_run "$1" $n crm_mon -1 --output-as=xml 2>/dev/null) &&
+		xml=$(rig_run "$1" $n timeout 5 crm_mon -1 \
+			--output-as=xml 2>/dev/null) &&
 			break
 	done
 	grep -A1 '<resource id="st".*role="Promoted".*active="true"' \
@@ -110,7 +111,7 @@ all_joined() {
 }
 
 spare_on() {
-	rig_run "$1" "$2" crm_mon -1 2>/dev/null |
+	rig_run "$1" "$2" timeout 5 crm_mon -1 2>/dev/null |
 		grep -q "Unpromoted: \[ $2 \]"
 }
 
