@@ -3,6 +3,15 @@
 # A convenience library of its own lets tests/unit link the agent's parts.
 noinst_LTLIBRARIES += libhsagent.la
 libhsagent_la_SOURCES = \
+	agent/catchup.c agent/child.c agent/follow.c agent/group.c \
+	agent/node.c agent/node.h agent/serve.c agent/tenure.c \
+	agent/status.c \
+	agent/command.c agent/command.h \
+	agent/image.c agent/image.h \
+	agent/intake.c agent/intake.h \
+	agent/peer.c agent/peer.h \
+	agent/service.c agent/service.h \
+	agent/sync.c agent/sync.h \
 	agent/cluster.c agent/cluster.h \
 	agent/ctl.c agent/ctl.h \
 	agent/fence.c agent/fence.h \
@@ -22,11 +31,11 @@ agent_hsctl_hsctl_SOURCES = agent/hsctl/hsctl.c \
 agent_hsctl_hsctl_CPPFLAGS = $(libhsagent_la_CPPFLAGS)
 agent_hsctl_hsctl_LDADD = libhsagent.la libhsbase.la
 # Installed as plain names: automake drops the directory.
-#sbin_PROGRAMS += agent/hs-agent
-#agent_hs_agent_SOURCES = agent/main.c
-#agent_hs_agent_CPPFLAGS = $(libhsagent_la_CPPFLAGS)
-#agent_hs_agent_LDADD = libhsagent.la libhswire.la libhsnet.la libhsbase.la \
-#	$(XXHASH_LIBS)
+sbin_PROGRAMS += agent/hs-agent
+agent_hs_agent_SOURCES = agent/main.c
+agent_hs_agent_CPPFLAGS = $(libhsagent_la_CPPFLAGS)
+agent_hs_agent_LDADD = libhsagent.la libhswire.la libhsnet.la libhsbase.la \
+	$(XXHASH_LIBS)
 
 if HAVE_CUNIT
 agent_units = tests/unit/test_agent_cluster tests/unit/test_agent_ctl \
