@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The cluster in namespaces: scripts only, run by quickstart and bench.
-#EXTRA_DIST += tests/rig/rig tests/rig/lib.sh
+EXTRA_DIST += \
+	tests/rig/keeper \
+	tests/rig/lib.sh \
+	tests/rig/mounts.sh \
+	tests/rig/node-init \
+	tests/rig/outer \
+	tests/rig/overlay/usr/sbin/fence_rig \
+	tests/rig/rig \
+	tests/rig/selftest.sh \
+	tests/rig/stateful.cib
 
 # The checking clients, and what is run with them.
 noinst_PROGRAMS += tests/rig/client_counter tests/rig/client_tetris
