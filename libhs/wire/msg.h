@@ -112,7 +112,7 @@ struct hs_msg_state {		/* head.term, head.epoch: of the image */
 	uint8_t digest[HS_MSG_DIGEST_BYTES];	/* lineage of the image */
 	uint8_t build[HS_MSG_DIGEST_BYTES];	/* digest of the build-id */
 	uint64_t tenure;	/* newest term that the sender knows of */
-	uint32_t pid;		/* PRIMARY: of the service, as in TERM; else 0 */
+	uint32_t pid;		/* PRIMARY: its service, as in TERM; else 0 */
 };
 
 struct hs_msg_term {		/* head.term: the new one; head.epoch: base */
