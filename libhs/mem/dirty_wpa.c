@@ -394,6 +394,13 @@ open_wpa(void **priv, void *base, size_t len, bool fresh, char *why,
 		rc = register_range(w, why, why_size);
 	if (rc == 0 && !fresh)
 		rc = create_sets(w);
+	/*
+	 * A huge page would be written as one: the first byte in a region makes
+	 * 512 pages dirty.  Memory that is armed as it comes into use gets none,
+	 * but for this also what is dropped, or lazy, must not.
+	 */
+	if (rc == 0)
+		(void)madvise(base, len, MADV_NOHUGEPAGE);
 	if (rc < 0) {
 		close_wpa(w);
 		return rc;

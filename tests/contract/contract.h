@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The contract of dirty tracking (libhs/mem/dirty.h), as a harness that any
+ * backend must pass.
+ *
+ * Two threads write to an arena without a pause while pages are collected and
+ * copied to a shadow.  What must hold, by rule:
+ *
+ * D1  Each write that was finished before a collect and begun after the one
+ *     before is in its set: told by the writers' logs, while they run.
+ * D2  The shadow, made of nothing but collected pages, equals the arena
+ *     whenever the writers rest after a collect.
+ * D3  No set has a page at or above the armed length.
+ */
+#ifndef HS_TESTS_CONTRACT_H
+#define HS_TESTS_CONTRACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mem/arena.h"
+#include "mem/dirty.h"
+
+#define PAGE ((size_t)HS_ARENA_PAGE_BYTES)
+#define EXTENT ((size_t)HS_ARENA_EXTENT_BYTES)
+#define MIB ((size_t)1 << 20)
+
+struct contract {
+	const char *name;
+	const struct hs_dirty_ops *ops;
+	size_t bytes;		/* of the arena */
+	bool restored;		/* three quarters of it are an image's mapping */
+	bool huge;		/* MADV_HUGEPAGE, and filled before it is armed */
+	bool adversary;		/* writes that are not stores of a thread */
+};
+
+struct contract_result {
+	size_t collects;
+	size_t pages;		/* collected, sum */
+	size_t largest;		/* set */
+	size_t writes;
+	size_t settles;
+	size_t huge_bytes;	/* that were huge pages when armed */
+	char broken[160];	/* the first rule that did not hold, or "" */
+};
+
+/* Run for seconds; the same seed gives the same choices. */
+void contract_run(const struct contract *c, uint64_t seed, double seconds,
+    struct contract_result *r);
+
+/* wpa as it is on a machine with swap. */
+extern const struct hs_dirty_ops contract_wpa_swap;
+
+#endif

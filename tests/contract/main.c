@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every dirty-tracking backend under its contract (contract.h), in TAP.
+ *
+ *	HS_CONTRACT_SECONDS	for the whole run (default 12)
+ *	HS_SEED			repeats the choices of the run that printed it
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/contract/contract.h"
+
+static const struct contract contracts[] = {
+	{ .name = "full, anonymous", .ops = &hs_dirty_full, .bytes = 16 * MIB,
+	    .adversary = true },
+	{ .name = "full, restored", .ops = &hs_dirty_full, .bytes = 16 * MIB,
+	    .restored = true, .adversary = true },
+	{ .name = "wpa, anonymous", .ops = &hs_dirty_wpa, .bytes = 16 * MIB },
+	{ .name = "wpa, anonymous, adversaries", .ops = &hs_dirty_wpa,
+	    .bytes = 64 * MIB, .adversary = true },
+	{ .name = "wpa, anonymous, huge pages", .ops = &hs_dirty_wpa,
+	    .bytes = 64 * MIB, .huge = true, .adversary = true },
+	{ .name = "wpa, anonymous, 1.25 GiB", .ops = &hs_dirty_wpa,
+	    .bytes = 1280 * MIB },
+	{ .name = "wpa, restored", .ops = &hs_dirty_wpa, .bytes = 64 * MIB,
+	    .restored = true },
+	{ .name = "wpa, restored, adversaries", .ops = &hs_dirty_wpa,
+	    .bytes = 256 * MIB, .restored = true, .adversary = true },
+	{ .name = "wpa, restored, huge pages", .ops = &hs_dirty_wpa,
+	    .bytes = 64 * MIB, .restored = true, .huge = true,
+	    .adversary = true },
+	{ .name = "wpa with swap, restored", .ops = &contract_wpa_swap,
+	    .bytes = 256 * MIB, .restored = true, .adversary = true },
+};
+
+#define NCONTRACTS (sizeof(contracts) / sizeof(contracts[0]))
+
+static unsigned ntests, nfailed;
+
+static void
+report(bool ok, const char *name, const char *detail)
+{
+	ntests++;
+	nfailed += !ok;
+	printf("%s %u - %s%s%s\n", ok ? "ok" : "not ok", ntests, name,
+	    detail[0] != '\0' ? ": " : "", detail);
+	(void)fflush(stdout);
+}
+
+/* ---- backends under the contract ---- */
+
+static void
+add_result(struct contract_result *sum, const struct contract_result *r)
+{
+	sum->collects += r->collects;
+	sum->pages += r->pages;
+	sum->writes += r->writes;
+	sum->settles += r->settles;
+	if (r->largest > sum->largest)
+		sum->largest = r->largest;
+	if (r->huge_bytes > sum->huge_bytes)
+		sum->huge_bytes = r->huge_bytes;
+	memcpy(sum->broken, r->broken, sizeof(sum->broken));
+}
+
+static void
+test_contract(const struct contract *c, uint64_t seed, double seconds)
+{
+	struct contract_result r, sum = { .broken = "" };
+	double slice = c->restored ? seconds / 4 : seconds;
+	char detail[400];
+	unsigned i;
+
+	/* A restored image settles but once: begin anew a few times. */
+	for (i = 0; i < (c->restored ? 4 : 1) && sum.broken[0] == '\0'; i++) {
+		contract_run(c, seed + i * NCONTRACTS, slice, &r);
+		add_result(&sum, &r);
+	}
+	r = sum;
+	(void)snprintf(detail, sizeof(detail),
+	    "%zu writes, %zu collects of %zu pages (largest %zu), %zu settles,"
+	    " %zu MiB in huge pages%s%s", r.writes, r.collects, r.pages,
+	    r.largest, r.settles, r.huge_bytes / MIB,
+	    r.broken[0] != '\0' ? "; " : "", r.broken);
+	/* A run in which nothing happened shows nothing. */
+	report(r.broken[0] == '\0' && r.collects > 4 && r.writes > 1000,
+	    c->name, detail);
+}
+
+/* ---- the harness finds faults: backends that break a rule ---- */
+
+static unsigned ncollect;
+
+static void
+take_out(struct hs_pageset *out, size_t victim)
+{
+	struct hs_pageset *copy;
+	size_t page;
+
+	if (hs_pageset_create(&copy, 64 * MIB / PAGE) < 0)
+		abort();
+	hs_pageset_merge(copy, out);
+	hs_pageset_clear(out);
+	for (page = 0; hs_pageset_next(copy, page, &page); page++)
+		if (page != victim)
+			hs_pageset_add(out, page, 1);
+	hs_pageset_destroy(copy);
+}
+
+/* Forgets one page, once in a while. */
+static int
+collect_and_forget(void *priv, struct hs_pageset *out)
+{
+	size_t page = 0;
+	int rc = hs_dirty_wpa.collect(priv, out);
+
+	if (rc == 0 && ++ncollect % 16 == 0 && hs_pageset_next(out, 0, &page))
+		take_out(out, page);
+	return rc;
+}
+
+/* Arms again what was written after it had looked. */
+static int
+collect_and_rearm(void *priv, struct hs_pageset *out)
+{
+	struct hs_pageset *late;
+	int rc = hs_dirty_wpa.collect(priv, out);
+
+	if (rc < 0)
+		return rc;
+	if (hs_pageset_create(&late, 64 * MIB / PAGE) < 0)
+		return -ENOMEM;
+	rc = hs_dirty_wpa.collect(priv, late);
+	hs_pageset_destroy(late);
+	return rc;
+}
+
+static void
+test_forgetful(const char *name, int (*collect)(void *, struct hs_pageset *),
+    uint64_t seed)
+{
+	struct hs_dirty_ops ops = hs_dirty_wpa;
+	struct contract c = { .name = name, .ops = &ops, .bytes = 64 * MIB };
+	struct contract_result r;
+
+	ops.collect = collect;
+	contract_run(&c, seed, 2, &r);
+	report(r.broken[0] != '\0', name, r.broken);
+}
+
+/* ---- exactness: D2 allows to be sloppy, but not where it can be told ---- */
+
+struct exact {
+	const struct hs_dirty_ops *ops;
+	void *priv;
+	uint8_t *base;
+	size_t npages;
+	struct hs_pageset *want;
+	struct hs_pageset *set;
+};
+
+static bool
+is_exact(struct exact *x)
+{
+	size_t page, n = 0;
+	bool ok;
+
+	ok = x->ops->collect(x->priv, x->set) == 0;
+	for (page = 0; hs_pageset_next(x->set, page, &page); page++, n++)
+		ok = ok && hs_pageset_has(x->want, page);
+	ok = ok && n == hs_pageset_count(x->want);
+	hs_pageset_clear(x->set);
+	hs_pageset_clear(x->want);
+	return ok;
+}
+
+static void
+write_pages(struct exact *x, size_t n, size_t stride)
+{
+	size_t i, page;
+
+	for (i = 0; i < n; i++) {
+		page = i * stride % x->npages;
+		hs_pageset_add(x->want, page, 1);
+		x->base[page * PAGE + 8] ^= 0x5a;
+	}
+}
+
+/* n pages before, while and after a bite is settled; then none. */
+static bool
+is_exact_round(struct exact *x, size_t n)
+{
+	bool ok;
+
+	write_pages(x, n, 3);
+	ok = is_exact(x);
+	write_pages(x, n, 5);
+	ok = ok && x->ops->settle(x->priv) >= 0;
+	write_pages(x, n, 7);
+	ok = ok && is_exact(x);
+	return ok && is_exact(x);
+}
+
+static void
+test_exact(const char *name, const struct hs_dirty_ops *ops, bool restored)
+{
+	static const size_t counts[] = { 0, 1, 16, 256, 512, 513, 1024, 4096 };
+	struct exact x = { .ops = ops, .npages = 128 * MIB / PAGE };
+	size_t bytes = x.npages * PAGE, i;
+	char why[200] = "";
+	int fd = -1;
+	bool ok;
+
+	if (restored) {
+		fd = memfd_create("image", MFD_CLOEXEC);
+		if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0)
+			abort();
+	}
+	x.base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | (restored ? 0 : MAP_ANONYMOUS), fd, 0);
+	if (x.base == MAP_FAILED || hs_pageset_create(&x.set, x.npages) < 0 ||
+	    hs_pageset_create(&x.want, x.npages) < 0)
+		abort();
+	ok = ops->open(&x.priv, x.base, bytes, !restored, why, sizeof(why)) ==
+	    0;
+	if (ok) {
+		ok = ops->arm(x.priv, bytes) == 0;
+		for (i = 0; ok && i < sizeof(counts) / sizeof(counts[0]); i++)
+			ok = is_exact_round(&x, counts[i]);
+		ops->close(x.priv);
+	}
+	report(ok, name, why);
+	hs_pageset_destroy(x.set);
+	hs_pageset_destroy(x.want);
+	(void)munmap(x.base, bytes);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* ---- choice ---- */
+
+static void
+test_choice(void)
+{
+	uint8_t *base = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct hs_dirty *d, *second;
+	char why[200];
+	int rc;
+
+	rc = hs_dirty_create(&d, NULL, base, MIB, true, why, sizeof(why));
+	report(rc == 0 && strcmp(hs_dirty_name(d), "wpa") == 0 &&
+		why[0] == '\0', "auto chooses wpa here", why);
+	if (rc < 0)
+		return;
+	rc = hs_dirty_create(&second, "wpa", base, MIB, true, why, sizeof(why));
+	report(rc == HS_ETRACK && strstr(why, "another userfaultfd") != NULL,
+	    "a second tracker of the same memory is refused", why);
+	rc = hs_dirty_create(&second, "best", base, MIB, true, why,
+	    sizeof(why));
+	report(rc == HS_EMISUSE && strstr(why, "\"best\"") != NULL,
+	    "an unknown tracker is refused", why);
+	/* What the program moves away is not tracked any more: say so. */
+	if (hs_dirty_arm(d, MIB) < 0)
+		abort();
+	(void)mremap(base, MIB / 2, MIB / 2, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+	(void)munmap(base, MIB / 2);
+	(void)mmap(base, MIB / 2, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	struct hs_pageset *set;
+	if (hs_pageset_create(&set, MIB / PAGE) < 0)
+		abort();
+	report(hs_dirty_collect(d, set) == HS_ETRACK,
+	    "a collect over memory that was replaced fails", "");
+	hs_pageset_destroy(set);
+	hs_dirty_destroy(d);
+}
+
+int
+main(void)
+{
+	const char *s = getenv("HS_SEED"), *t = getenv("HS_CONTRACT_SECONDS");
+	uint64_t seed = s != NULL ? strtoull(s, NULL, 0) : (uint64_t)time(NULL);
+	double seconds = t != NULL ? strtod(t, NULL) : 12;
+	size_t i;
+
+	printf("# HS_SEED=%" PRIu64 "\n", seed);
+	test_choice();
+	test_exact("wpa is exact on anonymous memory", &hs_dirty_wpa, false);
+	test_exact("wpa is exact on a restored image, while settling",
+	    &hs_dirty_wpa, true);
+	test_exact("wpa with swap is exact on a restored image",
+	    &contract_wpa_swap, true);
+	test_forgetful("a backend that forgets a page is found out",
+	    collect_and_forget, seed);
+	test_forgetful("a backend that arms late writes is found out",
+	    collect_and_rearm, seed);
+	for (i = 0; i < NCONTRACTS; i++)
+		test_contract(&contracts[i], seed + i,
+		    seconds / (double)NCONTRACTS);
+	printf("1..%u\n", ntests);
+	return nfailed != 0;
+}
