@@ -25,6 +25,8 @@ libhsagent_la_LIBADD = $(QB_LIBS) $(QUORUM_LIBS) $(JSONC_LIBS)
 
 sbin_PROGRAMS += agent/hsctl/hsctl
 agent_hsctl_hsctl_SOURCES = agent/hsctl/hsctl.c \
+	agent/hsctl/ask.c agent/hsctl/ask.h \
+	agent/hsctl/end.c agent/hsctl/end.h \
 	agent/hsctl/fenced.c agent/hsctl/fenced.h \
 	agent/hsctl/page.c agent/hsctl/page.h \
 	agent/hsctl/pids.c agent/hsctl/pids.h
@@ -39,8 +41,8 @@ agent_hs_agent_LDADD = libhsagent.la libhswire.la libhsnet.la libhsbase.la \
 
 if HAVE_CUNIT
 agent_units = tests/unit/test_agent_cluster tests/unit/test_agent_ctl \
-	tests/unit/test_agent_fence tests/unit/test_agent_pids \
-	tests/unit/test_agent_term
+	tests/unit/test_agent_fence tests/unit/test_agent_page \
+	tests/unit/test_agent_pids tests/unit/test_agent_term
 check_PROGRAMS += $(agent_units)
 TESTS += $(agent_units)
 agent_unit_cppflags = $(libhsagent_la_CPPFLAGS) $(CUNIT_CFLAGS)
@@ -56,6 +58,10 @@ tests_unit_test_agent_fence_SOURCES = tests/unit/test_agent_fence.c \
 	tests/unit/agent_tools.h
 tests_unit_test_agent_fence_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_test_agent_fence_LDADD = $(agent_unit_ldadd)
+tests_unit_test_agent_page_SOURCES = tests/unit/test_agent_page.c \
+	agent/hsctl/page.c agent/hsctl/page.h
+tests_unit_test_agent_page_CPPFLAGS = $(agent_unit_cppflags)
+tests_unit_test_agent_page_LDADD = $(JSONC_LIBS) $(CUNIT_LIBS)
 tests_unit_test_agent_pids_SOURCES = tests/unit/test_agent_pids.c \
 	agent/hsctl/pids.c agent/hsctl/pids.h
 tests_unit_test_agent_pids_CPPFLAGS = $(agent_unit_cppflags)
