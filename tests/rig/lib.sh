@@ -94,7 +94,14 @@ rig_order() {
 
 rig_poweroff() { rig_order "$1" off "$2"; }
 rig_poweron() { rig_order "$1" on "$2"; }
-rig_cut() { rig_order "$1" cut "$2" "${3-}"; }
+
+rig_cut() {
+	case ${3-} in
+	''|--keep-fence) rig_order "$1" cut "$2" "${3-}" ;;
+	*) rig_say "cut: what is $3?"; return 2 ;;
+	esac
+}
+
 rig_heal() { rig_order "$1" heal "$2"; }
 
 # rig_run DIR NODE CMD...: CMD inside the node; it dies with its caller and
@@ -117,14 +124,17 @@ rig_client() {
 }
 
 # rig_wait DIR SECONDS [NODE|client] CMD...: until CMD is true; on the host
-# when no node is named.
+# when no node is named.  A CMD in the rig that hangs is ended with the wait.
 rig_wait() {
-	local dir=$1 seconds=$2
+	local dir=$1 seconds=$2 node=$3
 
 	shift 2
-	case $1 in
-	n[1-3]|client) rig_until "$seconds" rig_run "$dir" "$@" ;;
-	*) rig_until "$seconds" "$@" ;;
+	case $node in
+	n[1-3]|client)
+		shift
+		rig_until "$seconds" rig_run "$dir" "$node" \
+			timeout -k 1 "$seconds" "$@" ;;
+	*)	rig_until "$seconds" "$@" ;;
 	esac
 }
 
@@ -195,10 +205,14 @@ rig_check_host() {
 	done
 }
 
+rig_path() {
+	realpath -qe -- "$1" || { rig_say "up: there is no $1"; return 1; }
+}
+
 # What rig_up was asked for, as DIR/conf.
 rig_write_conf() {
 	local dir=$1 nodes='n1 n2' root='' cib='' token=1000 mtu=1500
-	local crypto=0 reboot=0 delay=''
+	local crypto=0 reboot=0 delay='' owner=0
 
 	shift
 	while [ $# -gt 0 ]; do
@@ -214,18 +228,20 @@ rig_write_conf() {
 			3) nodes='n1 n2 n3' ;;
 			*) rig_say "up: --nodes is 2 or 3"; return 2 ;;
 			esac ;;
-		--root) root=$(cd "$2" && pwd -P) || return 2 ;;
-		--cib) cib=$(realpath -e -- "$2") || return 2 ;;
+		--root) root=$(rig_path "$2") || return 2 ;;
+		--cib) cib=$(rig_path "$2") || return 2 ;;
 		--token) token=$2 ;;
 		--mtu) mtu=$2 ;;
 		--fence-delay) delay=$2 ;;
-		--owner) ;;
+		--owner) owner=$2 ;;
 		*) rig_say "up: what is $1?"; return 2 ;;
 		esac
 		shift 2
 	done
-	case $token$mtu in
-	*[!0-9]*) rig_say "up: --token and --mtu are numbers"; return 2 ;;
+	case $token.$mtu.$owner in
+	*[!0-9.]*|*..*|.*|*.)
+		rig_say "up: --token, --mtu and --owner are numbers"
+		return 2 ;;
 	esac
 	case $dir$root$RIG_HOME in
 	*[:,\\\ ]*) rig_say "up: no colon, comma, blank or backslash in a" \
@@ -332,6 +348,7 @@ rig_start() {
 
 	RIG_DIR=$dir setsid "$RIG_HOME/keeper" "$dir" \
 		</dev/null >>"$dir/log/rig.log" 2>&1 &
+	disown
 	rig_until 10 test -s "$dir/outer.pid" -o -s "$dir/error"
 	read -ra nodes <<<"$(rig_conf "$dir" NODES)"
 	rig_until "$RIG_UP_SECONDS" rig_formed "$dir" "${nodes[@]}" ||

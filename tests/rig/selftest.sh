@@ -238,6 +238,8 @@ test_run() {
 	ok 'and dies with its caller' rig_until 5 not quiet \
 		rig_run "$a" n1 pgrep -fx 'sleep 4321'
 	ok 'wait gives up in time' status_is 1 rig_wait "$a" 1 n1 false
+	ok 'also on a command that hangs' \
+		status_is 1 rig_wait "$a" 1 n1 sleep 1000
 	ok 'an unknown node is refused' status_is 1 rig_poweroff "$a" n9
 }
 
@@ -367,12 +369,28 @@ interrupted_up() {
 	[ $? -gt 128 ]
 }
 
+# A start whose keeper dies once the first node runs.
+bereft_up() {
+	local pid
+
+	rig_up "$c" &
+	pid=$!
+	rig_until 10 test -s "$c/n1.pid" || return 0
+	kill -KILL "$(cut -d ' ' -f 1 "$c/keeper.pid")"
+	wait $pid
+}
+
 test_ends() {
 	local pid
 
 	ok '^C ends a start' interrupted_up INT
 	ok 'and leaves nothing' vanishes "$c"
 	ok 'SIGKILL ends a start' interrupted_up KILL
+	ok 'and leaves nothing' vanishes "$c"
+	ok 'a start whose keeper is killed fails' \
+		not bereft_up 2>"$work/error"
+	ok 'and says so in one line' \
+		[ "$(wc -l <"$work/error")" = 1 ]
 	ok 'and leaves nothing' vanishes "$c"
 	printf '#!/bin/sh\necho no such thing >&2\nexit 1\n' >"$work/bad.cib"
 	chmod +x "$work/bad.cib"
