@@ -12,11 +12,15 @@ EXTRA_DIST += \
 	tests/rig/stateful.cib
 
 # The checking clients, and what is run with them.
-noinst_PROGRAMS += tests/rig/client_counter tests/rig/client_tetris
+noinst_PROGRAMS += tests/rig/client_counter tests/rig/client_play \
+	tests/rig/client_tetris
 tests_rig_client_counter_SOURCES = \
 	tests/rig/client_check.c tests/rig/client_check.h \
 	tests/rig/client_counter.c \
 	tests/rig/client_link.c tests/rig/client_link.h
+tests_rig_client_play_SOURCES = \
+	tests/rig/client_link.c tests/rig/client_link.h \
+	tests/rig/client_play.c
 tests_rig_client_tetris_SOURCES = \
 	tests/rig/client_link.c tests/rig/client_link.h \
 	tests/rig/client_tetris.c
@@ -24,3 +28,6 @@ tests_rig_client_tetris_SOURCES = \
 # A check that cannot fail is none: both are fed wrong answers.
 dist_check_SCRIPTS += tests/rig/clients.test
 TESTS += tests/rig/clients.test
+
+EXTRA_DIST += tests/rig/demo.sh tests/rig/failover.sh tests/rig/service.cib \
+	tests/rig/service.sh

@@ -1,0 +1,413 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# failover.sh [SCENARIO...]: the counter on a real cluster, kept busy by a client
+# that checks every answer, while what it runs on dies at random instants.
+# Speaks TAP; the last line is 'N passed, N failed'.
+#
+#   two      two nodes: 20 deaths of the service and 6 of its node, shuffled
+#   cut      two nodes: the spare cut off, the primary cut off, a fence race
+#   agent    two nodes: hs-agent killed, stopped; the service moved on demand
+#   three    three nodes, min_spares=1
+#
+# HS_SEED=N repeats the instants of the run that printed it.  Nothing here
+# bounds how quick a takeover is, but that it happens; bench measures.
+
+# shellcheck disable=SC2317	# functions are called by rig_until
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source-path=SCRIPTDIR source=service.sh
+. "$here/service.sh"
+SVC_NAME=counter
+SVC_PROGRAM=counter
+SVC_ARGS='-p 4001 -m 4M -d 4'
+SVC_PARAMS='ping_timeout=5s'
+RIG_NODES='' RIG_VIP=''
+ANSWER_S=40	# until somebody answers again, at most
+HEALTHY_S=60	# until there is a whole spare again, at most
+passed=0
+failed=0
+
+if ! rig_check_host || ! svc_check_built client_counter; then
+	printf '0 passed, 1 failed\n'
+	exit 1
+fi
+: "${HS_SEED:=$((EPOCHSECONDS % 32768))}"
+RANDOM=$HS_SEED
+printf '# HS_SEED=%s\n' "$HS_SEED"
+work=$(mktemp -d "${TMPDIR:-/tmp}/hotspare-failover.XXXXXX") || exit 1
+
+finish() {
+	trap - EXIT INT TERM HUP
+	svc_client_kill
+	[ -z "${SVC_DIR-}" ] || rig_down "$SVC_DIR"
+	if [ "$failed" = 0 ]; then
+		rm -rf "$work"
+	else
+		printf '# HS_SEED=%s; logs are in %s\n' "$HS_SEED" "$work"
+	fi
+	printf '%s passed, %s failed\n' "$passed" "$failed"
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+	exit
+}
+trap 'failed=$((failed + 1)); finish' EXIT
+trap 'printf "# interrupted\n"; exit 130' INT TERM HUP
+
+# verdict STATUS TEXT
+verdict() {
+	if [ "$1" = 0 ]; then
+		passed=$((passed + 1))
+		printf 'ok %d - %s\n' $((passed + failed)) "$2"
+	else
+		failed=$((failed + 1))
+		printf 'not ok %d - %s\n' $((passed + failed)) "$2"
+	fi
+	return "$1"
+}
+
+note() {
+	printf '# %s\n' "$*"
+}
+
+# --- the client -------------------------------------------------------------
+
+client_start() {
+	report=$work/report.$1
+	svc_client "$work/client.$1" "$HS_BUILD/tests/rig/client_counter" \
+		-s $((RANDOM + 1)) -o "$report" "$RIG_VIP" 4001
+}
+
+# Answers so far in REPLY; false if the client has ended or found a breach.
+client_count() {
+	local breaches
+
+	REPLY=0
+	[ -r "$report" ] || return 0
+	# shellcheck disable=SC2046
+	set -- $(cat "$report")
+	REPLY=${1#answered=}
+	breaches=${2#breaches=}
+	[ "$breaches" = 0 ] && kill -0 "$SVC_CLIENT" 2>/dev/null
+}
+
+count_above() {
+	client_count && [ "$REPLY" -gt "$1" ]
+}
+
+# The client's own verdict: it asks for every account once more.
+client_finish() {
+	local rc
+
+	svc_client_end
+	rc=$?
+	SVC_CLIENT=''
+	sed 's/^/# client: /' "$work/client.$1"
+	verdict "$rc" "$1: no answer missing, none twice, none out of order"
+}
+
+# --- what happens to the service --------------------------------------------
+
+# Up to $1 ms.
+nap() {
+	local ms=$((RANDOM % $1))
+
+	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
+}
+
+# 200 new answers: so many cannot have been on their way.
+answers_again() {
+	local from
+
+	client_count || return 1
+	from=$REPLY
+	rig_until "$ANSWER_S" count_above $((from + 200))
+}
+
+state() {
+	local n
+
+	for n in $RIG_NODES; do
+		rig_run "$SVC_DIR" "$n" timeout 5 hsctl -r "$SVC_NAME" status
+	done 2>&1 | sed 's/^/# /'
+	rig_status "$SVC_DIR" | sed 's/^/# node /'
+}
+
+healthy() {
+	rig_until "$HEALTHY_S" svc_healthy && return 0
+	note "no whole spare within $HEALTHY_S s:"
+	state
+	return 1
+}
+
+# survived TEXT OLD WHERE: answers came again, from OLD ("same") or from another
+# node ("other"); "any" does not mind.
+survived() {
+	local text=$1 old=$2 where=$3 rc=0 new=none
+
+	if ! answers_again; then
+		note "no answers within $ANSWER_S s"
+		state
+		rc=1
+	elif svc_primary; then
+		new=$REPLY
+		case $where in
+		same)	[ "$new" = "$old" ] || rc=1 ;;
+		other)	[ "$new" != "$old" ] || rc=1 ;;
+		esac
+	else
+		rc=1
+	fi
+	verdict "$rc" "$text: $old -> $new"
+}
+
+# A step that cannot be done is a failure, and ends its scenario.
+must() {
+	"$@" && return 0
+	verdict 1 "$*"
+	return 1
+}
+
+die_service() {
+	local old
+
+	must svc_primary || return 1
+	old=$REPLY
+	nap 1500
+	must svc_signal KILL "$old" service || return 1
+	survived "$1" "$old" other
+	must healthy
+}
+
+die_node() {
+	local old
+
+	must svc_primary || return 1
+	old=$REPLY
+	nap 1500
+	must rig_poweroff "$SVC_DIR" "$old" || return 1
+	survived "$1" "$old" other
+	nap 1000
+	must rig_poweron "$SVC_DIR" "$old" || return 1
+	must healthy
+}
+
+# The other node of two.
+svc_spare() {
+	svc_primary || return 1
+	case $REPLY in
+	n1)	REPLY=n2 ;;
+	*)	REPLY=n1 ;;
+	esac
+}
+
+node_is_off() {
+	! rig_recorded "$SVC_DIR/$1.pid"
+}
+
+# Cut NODE off; whoever stays on goes on, and the other comes back.
+cut_node() {
+	local text=$1 node=$2 old=$3 where=$4 keep=${5-} n
+
+	nap 1000
+	must rig_cut "$SVC_DIR" "$node" ${keep:+"$keep"} || return 1
+	if [ -n "$keep" ]; then
+		# Either may win; the winner's cable is put back.
+		rig_until 20 eval 'node_is_off n1 || node_is_off n2'
+		for n in n1 n2; do
+			node_is_off "$n" || rig_heal "$SVC_DIR" "$n"
+		done
+	fi
+	survived "$text" "$old" "$where"
+	rig_until 20 eval 'node_is_off n1 || node_is_off n2'
+	verdict $? "$text: one node was fenced"
+	for n in n1 n2; do
+		! node_is_off "$n" || must rig_poweron "$SVC_DIR" "$n" ||
+			return 1
+	done
+	must healthy
+}
+
+# --- scenarios --------------------------------------------------------------
+
+# start NAME [RIG OPTION...]
+start() {
+	local name=$1
+
+	shift
+	note "scenario $name"
+	SVC_DIR=$work/$name
+	must svc_up "$@" || return 1
+	must healthy || return 1
+	client_start "$name"
+	rig_until "$ANSWER_S" count_above 100
+	verdict $? "$name: the service answers through the VIP"
+}
+
+stop() {
+	client_finish "$1"
+	rig_down "$SVC_DIR"
+	SVC_DIR=''
+}
+
+shuffled() {
+	local i j t
+	local -a order=()
+
+	for ((i = 0; i < 26; i++)); do
+		order[i]=$([ "$i" -lt 20 ] && echo service || echo node)
+	done
+	for ((i = 25; i > 0; i--)); do
+		j=$((RANDOM % (i + 1)))
+		t=${order[i]}
+		order[i]=${order[j]}
+		order[j]=$t
+	done
+	ORDER=${order[*]}
+}
+
+scenario_two() {
+	local kind i=0
+
+	start two || return
+	shuffled
+	for kind in $ORDER; do
+		i=$((i + 1))
+		"die_$kind" "two: death $i of 26, of the $kind" || break
+	done
+	[ "$i" = 26 ]
+	verdict $? "two: all 26 deaths took place"
+	stop two
+}
+
+scenario_cut() {
+	local old
+
+	start cut --fence-delay 'n1:0s;n2:1s' || return
+	svc_primary && old=$REPLY && svc_spare &&
+		cut_node "cut: the spare" "$REPLY" "$old" same &&
+		svc_primary && old=$REPLY &&
+		cut_node "cut: the primary" "$old" "$old" other &&
+		svc_primary && old=$REPLY &&
+		cut_node "cut: the primary, with a fence race" "$old" "$old" \
+			any --keep-fence
+	verdict $? "cut: all three took place"
+	stop cut
+}
+
+kill_agent() {
+	local old service
+
+	must svc_primary || return 1
+	old=$REPLY
+	must svc_pid "$old" service || return 1
+	service=$REPLY
+	nap 1000
+	must svc_signal KILL "$old" agent || return 1
+	rig_until 2 eval "! rig_run '$SVC_DIR' $old kill -0 $service 2>/dev/null"
+	verdict $? "agent: the service died with its agent"
+	survived "agent: hs-agent killed" "$old" any
+	must healthy
+}
+
+# With its agent stopped the spare acknowledges nothing: so nobody is answered.
+stop_spare() {
+	local primary spare before
+
+	must svc_primary || return 1
+	primary=$REPLY
+	must svc_spare || return 1
+	spare=$REPLY
+	must svc_signal STOP "$spare" agent || return 1
+	sleep 1
+	client_count
+	before=$REPLY
+	sleep 2
+	client_count
+	[ "$REPLY" = "$before" ]
+	verdict $? "agent: while the spare is stopped nothing is answered"
+	must svc_signal CONT "$spare" agent || return 1
+	survived "agent: the spare goes on" "$primary" same
+	must healthy
+}
+
+move_service() {
+	local old to
+
+	must svc_primary || return 1
+	old=$REPLY
+	must svc_spare || return 1
+	to=$REPLY
+	rig_run "$SVC_DIR" "$old" timeout 60 pcs resource move \
+		"$SVC_NAME-clone" "$to" --promoted >"$work/move" 2>&1
+	verdict $? "agent: pcs resource move --promoted" ||
+		sed 's/^/# /' "$work/move"
+	survived "agent: moved" "$old" other
+	must healthy
+}
+
+scenario_agent() {
+	start agent || return
+	kill_agent && stop_spare && move_service
+	verdict $? "agent: all three took place"
+	stop agent
+}
+
+die_spare() {
+	local n primary
+
+	must svc_primary || return 1
+	primary=$REPLY
+	for n in $RIG_NODES; do
+		[ "$n" = "$primary" ] || break
+	done
+	nap 1000
+	must rig_poweroff "$SVC_DIR" "$n" || return 1
+	survived "$1" "$primary" same
+	must rig_poweron "$SVC_DIR" "$n" || return 1
+	must healthy
+}
+
+cut_third() {
+	local old
+
+	must svc_primary || return 1
+	old=$REPLY
+	nap 1000
+	must rig_cut "$SVC_DIR" "$old" || return 1
+	survived "$1" "$old" other
+	rig_until 20 node_is_off "$old"
+	verdict $? "$1: it was fenced"
+	must rig_poweron "$SVC_DIR" "$old" || return 1
+	must healthy
+}
+
+scenario_three() {
+	SVC_PARAMS="$SVC_PARAMS min_spares=1"
+	start three --nodes 3 || return
+	die_service "three: death of the service" &&
+		die_spare "three: death of a spare's node" &&
+		die_node "three: death of the primary's node" &&
+		cut_third "three: the primary cut off" &&
+		die_service "three: death of the service again"
+	verdict $? "three: all five took place"
+	stop three
+}
+
+[ $# -gt 0 ] || set -- two cut agent three
+for scenario; do
+	case $scenario in
+	two|cut|agent|three) ;;
+	*)	note "no scenario is called $scenario"
+		failed=$((failed + 1))
+		continue ;;
+	esac
+	began=$SECONDS
+	"scenario_$scenario"
+	note "$scenario took $((SECONDS - began)) s"
+	svc_client_kill
+	[ -z "$SVC_DIR" ] || rig_down "$SVC_DIR"
+	SVC_DIR=''
+done
+printf '1..%d\n' $((passed + failed))
+finish

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# What demo.sh and failover.sh share: a rig with one service on it, and looking
+# at both.  To be sourced; the rig's directory is SVC_DIR.
+#
+#   svc_up [RIG OPTION...]	after SVC_NAME, SVC_PROGRAM, SVC_ARGS, SVC_PARAMS
+#   svc_primary			the node where it is promoted
+#   svc_healthy			one promoted, every other node a whole spare
+
+SVC_HOME=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$SVC_HOME/lib.sh"
+
+: "${HS_ROOT:=${SVC_HOME%/tests/rig}/build/root}"
+: "${HS_BUILD:=$HS_ROOT/../default}"
+
+# Milliseconds since the epoch.
+svc_now() {
+	local t=$EPOCHREALTIME
+
+	REPLY=$((${t/[.,]/} / 1000))
+}
+
+svc_check_built() {
+	local f
+
+	for f in "$HS_ROOT/usr/libexec/hotspare/$SVC_PROGRAM" \
+	    "$HS_ROOT/usr/sbin/hs-agent" "$HS_BUILD/tests/rig/$1"; do
+		[ -x "$f" ] || {
+			printf '%s: %s is missing: build first (tests/suite build)\n' \
+				"${0##*/}" "$f" >&2
+			return 1
+		}
+	done
+}
+
+svc_up() {
+	export SVC_NAME SVC_PROGRAM SVC_ARGS SVC_PARAMS
+	rig_up "$SVC_DIR" --root "$HS_ROOT" --cib "$SVC_HOME/service.cib" \
+		--owner $$ "$@" || return 1
+	eval "$(rig_env "$SVC_DIR")"
+}
+
+# The OCF code that the agent of NODE answers; 125 when the node is off.
+svc_monitor() {
+	rig_run "$SVC_DIR" "$1" timeout 5 hsctl -r "$SVC_NAME" monitor \
+		2>/dev/null
+}
+
+svc_node_is_on() {
+	[ -s "$SVC_DIR/$1.pid" ]
+}
+
+# The node where the service is promoted and runs, in REPLY.
+svc_primary() {
+	local n
+
+	for n in $RIG_NODES; do
+		svc_node_is_on "$n" || continue
+		svc_monitor "$n"
+		case $? in
+		8|191)	REPLY=$n; return 0 ;;
+		esac
+	done
+	REPLY=
+	return 1
+}
+
+svc_healthy() {
+	local n primaries=0
+
+	for n in $RIG_NODES; do
+		svc_monitor "$n"
+		case $? in
+		0)	;;
+		8)	primaries=$((primaries + 1)) ;;
+		*)	return 1 ;;
+		esac
+	done
+	[ "$primaries" = 1 ]
+}
+
+# The first member KEY of NODE's status that is a number, in REPLY.
+svc_number() {
+	REPLY=$(rig_run "$SVC_DIR" "$1" timeout 5 \
+		hsctl -r "$SVC_NAME" status --json 2>/dev/null |
+		grep -oE "\"$2\": *[0-9.]+" | head -n 1)
+	REPLY=${REPLY##*[: ]}
+	[ -n "$REPLY" ]
+}
+
+# The process of NODE: "service" or "agent", in REPLY.
+svc_pid() {
+	local kind pid rest
+
+	REPLY=
+	while read -r kind pid rest; do
+		[ "$kind" != "$2" ] || [ -n "$REPLY" ] || REPLY=$pid
+	done < <(rig_run "$SVC_DIR" "$1" cat "/run/hotspare/$SVC_NAME.pids")
+	[ -n "$REPLY" ]
+}
+
+# svc_signal SIGNAL NODE service|agent
+svc_signal() {
+	local REPLY
+
+	svc_pid "$2" "$3" && rig_run "$SVC_DIR" "$2" kill "-$1" "$REPLY"
+}
+
+# svc_client FILE CMD...: CMD on the client, in the background, its output in
+# FILE; its process in SVC_CLIENT.
+svc_client() {
+	local out=$1
+
+	shift
+	RIG_EXEC='exec' rig_client "$SVC_DIR" "$@" >"$out" 2>&1 </dev/null &
+	SVC_CLIENT=$!
+}
+
+# SIGTERM to what runs there (nsenter, which is our child, passes none on), and
+# its status.
+svc_client_end() {
+	local pid
+
+	for pid in $(pgrep -P "$SVC_CLIENT"); do
+		kill -TERM "$pid" 2>/dev/null
+	done
+	wait "$SVC_CLIENT"
+}
+
+# For cleaning up.
+svc_client_kill() {
+	[ -z "${SVC_CLIENT-}" ] || kill -KILL "$SVC_CLIENT" 2>/dev/null
+	SVC_CLIENT=
+}
