@@ -28,6 +28,7 @@ tests_unit_unit_wire_SOURCES = $(UNIT_MAIN) $(UNIT_WIRE) \
 	tests/unit/golden.c tests/unit/golden.h \
 	tests/fuzz/roundtrip.c tests/fuzz/roundtrip.h
 tests_unit_unit_wire_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS) \
-	-DHS_GOLDEN_DIR='"$(abs_top_srcdir)/tests/golden"'
+	-DHS_GOLDEN_DIR='"$(abs_top_srcdir)/tests/golden"' \
+	-DHS_FORMAT_DIR='"$(abs_top_srcdir)/docs/format"'
 tests_unit_unit_wire_LDADD = libhswire.la libhsbase.la $(CUNIT_LIBS)
 endif

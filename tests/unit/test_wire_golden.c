@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/fuzz/roundtrip.h"
@@ -53,6 +54,60 @@ files_read_as_they_must(void)
 			    g->rule != NULL ? g->rule : "good", rc, g->rc);
 		CU_ASSERT_EQUAL(rc, g->rc);
 	}
+}
+
+/* The bytes in a line of hexdump -C: their number; 0 if it is no such line. */
+static size_t
+read_dump_line(const char *line, uint8_t *out)
+{
+	const char *p = line + 8;
+	size_t n = 0;
+
+	if (strspn(line, "0123456789abcdef") != 8 || *p != ' ')
+		return 0;
+	while (n < 16) {
+		char *end;
+		unsigned long v = strtoul(p, &end, 16);
+
+		/* Two digits after a blank; a bar ends the bytes. */
+		if (end == p || v > 0xff)
+			break;
+		out[n++] = (uint8_t)v;
+		p = end;
+	}
+	return n;
+}
+
+/* The worked example of a document. */
+static size_t
+read_example(const char *document, uint8_t *buf)
+{
+	char path[1024], line[256];
+	size_t len = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", HS_FORMAT_DIR, document);
+	f = fopen(path, "re");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	while (fgets(line, sizeof(line), f) != NULL &&
+	    len + 16 <= HS_GOLDEN_MAX_BYTES)
+		len += read_dump_line(line, buf + len);
+	(void)fclose(f);
+	return len;
+}
+
+static void
+documents_show_the_bytes(void)
+{
+	static uint8_t file[HS_GOLDEN_MAX_BYTES], example[HS_GOLDEN_MAX_BYTES];
+	size_t len;
+
+	len = read_golden("ack", file);
+	CU_ASSERT_EQUAL(read_example("message.md", example), len);
+	CU_ASSERT_EQUAL(memcmp(file, example, len), 0);
+	len = read_golden("delta", file);
+	CU_ASSERT_EQUAL(read_example("records.md", example), len);
+	CU_ASSERT_EQUAL(memcmp(file, example, len), 0);
 }
 
 static const struct hs_golden *
@@ -130,4 +185,5 @@ each_turned_bit_is_seen(void)
 
 HS_SUITE(wire_golden, HS_TEST(files_are_what_is_written_today),
     HS_TEST(files_read_as_they_must), HS_TEST(no_file_is_forgotten),
-    HS_TEST(each_rule_is_broken_once), HS_TEST(each_turned_bit_is_seen))
+    HS_TEST(documents_show_the_bytes), HS_TEST(each_rule_is_broken_once),
+    HS_TEST(each_turned_bit_is_seen))
