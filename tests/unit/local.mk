@@ -31,4 +31,34 @@ tests_unit_unit_wire_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS) \
 	-DHS_GOLDEN_DIR='"$(abs_top_srcdir)/tests/golden"' \
 	-DHS_FORMAT_DIR='"$(abs_top_srcdir)/docs/format"'
 tests_unit_unit_wire_LDADD = libhswire.la libhsbase.la $(CUNIT_LIBS)
+
+UNIT_NET = \
+	tests/unit/test_net_unix.c
+check_PROGRAMS += tests/unit/unit_net
+TESTS += tests/unit/unit_net
+tests_unit_unit_net_SOURCES = $(UNIT_MAIN) $(UNIT_NET)
+tests_unit_unit_net_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
+tests_unit_unit_net_LDADD = libhsnet.la libhsbase.la $(CUNIT_LIBS)
+
+UNIT_CKPT = \
+	tests/unit/test_ckpt_peer.c tests/unit/test_ckpt_peer.h \
+	tests/unit/test_ckpt_ack.c \
+	tests/unit/test_ckpt_levels.c \
+	tests/unit/test_ckpt_start.c \
+	tests/unit/test_ckpt_stream.c
+check_PROGRAMS += tests/unit/unit_ckpt
+TESTS += tests/unit/unit_ckpt
+tests_unit_unit_ckpt_SOURCES = $(UNIT_MAIN) $(UNIT_CKPT)
+tests_unit_unit_ckpt_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
+tests_unit_unit_ckpt_LDADD = libhsckpt.la libhsnet.la libhsmem.la \
+	libhswire.la libhsbase.la $(CUNIT_LIBS)
+
+UNIT_API = \
+	tests/unit/test_api_calls.c
+check_PROGRAMS += tests/unit/unit_api
+TESTS += tests/unit/unit_api
+tests_unit_unit_api_SOURCES = $(UNIT_MAIN) $(UNIT_API)
+tests_unit_unit_api_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
+tests_unit_unit_api_LDADD = libhsapi.la libhsckpt.la libhsnet.la libhsmem.la \
+	libhswire.la libhsbase.la $(CUNIT_LIBS)
 endif
