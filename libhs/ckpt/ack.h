@@ -40,7 +40,7 @@ struct hs_ack_digest {
 struct hs_ack {
 	uint32_t own_nodeid;
 	unsigned need;		/* holders for an epoch to be held, >= 1 */
-	uint64_t own_off;	/* stream bytes that the own agent has applied */
+	uint64_t own_off;	/* stream bytes the own agent applied */
 	size_t nnode;
 	struct hs_ack_node node[HS_XPORT_MAX_MEMBERS];
 	struct hs_ack_digest ring[HS_ACK_RING];

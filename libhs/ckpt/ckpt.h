@@ -7,8 +7,8 @@
  *     whole, and then the next epoch is a full one.
  * E3  An epoch is held only by acks that carry its lineage digest, only while
  *     the agent's policy allows it, and never once fenced.
- * E4  Epochs are copied, queued, encoded and sent in the order of their numbers,
- *     each delta against the one before it.
+ * E4  Epochs are copied, queued, encoded and sent in the order of their
+ *     numbers, each delta against the one before it.
  * E5  Staged bytes not yet encoded are within the bound, or are one epoch's.
  */
 #ifndef HS_CKPT_CKPT_H

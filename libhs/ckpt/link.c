@@ -158,11 +158,15 @@ hs_link_await_go(int fd, struct hs_msg_head *h, struct hs_msg_go *go,
 	} while (rc == -EAGAIN);
 	if (rc == 0)
 		return 0;
-	(void)snprintf(why, why_size, "%s",
-	    rc == HS_EAGENT
-		? "hs-agent ended before the service's turn came"
-		: "hs-agent speaks another version: install the same release of "
-		  "hs-agent and libhotspare");
+	if (rc == HS_EAGENT)
+		(void)snprintf(why, why_size,
+		    "hs-agent ended before the "
+		    "service's turn came");
+	else
+		(void)snprintf(why, why_size,
+		    "hs-agent speaks another "
+		    "version: install the same release of hs-agent and "
+		    "libhotspare");
 	return HS_EAGENT;
 }
 

@@ -26,8 +26,8 @@ struct hs_seal_snap {
 };
 
 /*
- * Seal an epoch and queue it; *epoch is its number.  Where nothing changed since
- * the newest sealed one, that one is the answer.  Waits while more is in
+ * Seal an epoch and queue it; *epoch is its number.  Where nothing changed
+ * since the newest sealed one, that one is the answer.  Waits while more is in
  * flight than the bound allows (HS_EAGAIN with HS_TRY in how).  HS_EFENCED,
  * HS_EAGENT, HS_ESTATE, -ENOMEM or the tracker's error: nothing was taken,
  * and no change is forgotten.
@@ -35,7 +35,7 @@ struct hs_seal_snap {
 HS_MUST_CHECK int hs_seal_take(struct hs_ckpt *c, unsigned how,
     uint64_t *epoch);
 
-/* Give back what s still owns, and keep s itself for the next.  c->lock is not held. */
+/* Give back what s owns; s itself is used again.  c->lock is not held. */
 void hs_seal_drop(struct hs_ckpt *c, struct hs_seal_snap *s);
 /* Free s, which owns no buffers. */
 void hs_seal_free(struct hs_seal_snap *s);

@@ -37,7 +37,7 @@ struct hs_send {
 	size_t out_size;
 	size_t out_len;			/* 0: nothing is encoded */
 	uint64_t off;			/* S1 */
-	uint64_t window_off;		/* what was sent below it is no concern */
+	uint64_t window_off;		/* sent below it: never mind */
 };
 
 /* What keeps the stream from going on. */

@@ -18,8 +18,8 @@
 #define DEFAULT_ARENA_BYTES ((size_t)1 << 30)
 #define DEFAULT_INFLIGHT_BYTES ((size_t)64 << 20)
 /*
- * A page without its twin is sent whole: some 4096 bytes instead of some 50.  So
- * twins may take several times what is in flight.
+ * A page without its twin is sent whole: some 4096 bytes instead of some 50.
+ * So twins may take several times what is in flight.
  */
 #define TWINS_PER_INFLIGHT 4
 /* Page numbers of the wire format have 32 bits, addresses 47. */

@@ -8,8 +8,9 @@
  * X3  What was not delivered to its own sender may be lost without a word.
  *
  * One thread at a time may use a transport; the caller sees to it.  Buffers
- * given to send() and got in deliver() are borrowed for the call.  Callbacks run
- * inside dispatch() only, and may call send() but not close() or dispatch().
+ * given to send() and got in deliver() are borrowed for the call.  Callbacks
+ * run inside dispatch() only, and may call send() but not close() or
+ * dispatch().
  */
 #ifndef HS_NET_XPORT_H
 #define HS_NET_XPORT_H
@@ -61,16 +62,17 @@ struct hs_xport_events {
 struct hs_xport_ops {
 	uint32_t abi;
 	const char *name;
-	/* 0; -EAGAIN: full, try again in 50-500 us; else the transport is lost. */
+	/* 0; -EAGAIN: full, try again in 50-500 us; else it is lost. */
 	int (*send)(struct hs_xport *x, const void *buf, size_t len);
-	/* Deliver what is there, without waiting, up to about max_bytes.  0 or lost. */
+	/* Deliver what is there, up to about max_bytes; never waits. */
 	int (*dispatch)(struct hs_xport *x, size_t max_bytes);
 	/* Readable when dispatch() has work. */
 	int (*fd)(const struct hs_xport *x);
 	void (*close)(struct hs_xport *x);	/* frees x */
 };
 
-struct hs_xport {		/* first member of each transport's own struct */
+/* First member of each transport's own struct. */
+struct hs_xport {
 	const struct hs_xport_ops *ops;
 	const struct hs_xport_events *ev;
 	void *arg;
@@ -80,16 +82,17 @@ struct hs_xport {		/* first member of each transport's own struct */
 };
 
 /*
- * Closed process group `group` of Corosync: connect and ask to join; the join is
- * done when the first view names self.  why gets one line that says what to do:
- * corosync not running, no permission (uidgid.d), /dev/shm full, group name
+ * Closed process group `group` of Corosync: connect and ask to join; the join
+ * is done when the first view names self.  why gets one line that says what to
+ * do: corosync not running, no permission (uidgid.d), /dev/shm full, group name
  * too long.  Returns HS_ETRANSPORT, -EACCES, -ENOSPC, -EINVAL.
  */
 HS_MUST_CHECK int hs_xport_cpg_open(struct hs_xport **out, const char *group,
     const struct hs_xport_events *ev, void *arg, char *why, size_t why_size);
 
 /*
- * One end of a SEQPACKET pair: two members, self and peer.  Takes fd on success.
+ * One end of a SEQPACKET pair: two members, self and peer.  Takes fd on
+ * success.
  * The view of both is delivered at the first dispatch; the peer's end is
  * a view with PROCDOWN.  A sender's own messages are delivered to it too, from
  * memory; nobody orders the two ends' messages, so X1 holds for each sender's

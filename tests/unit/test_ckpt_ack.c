@@ -148,7 +148,7 @@ member_that_left_begins_anew(void)
 	CU_ASSERT_EQUAL(hs_ack_held(a), 0);
 	CU_ASSERT_TRUE(note(a, &spare, 2));	/* the same ack again */
 	CU_ASSERT_EQUAL(hs_ack_held(a), 2);
-	see(a, both, 2);			/* a view that changes nothing */
+	see(a, both, 2);	/* nothing has changed */
 	CU_ASSERT_EQUAL(hs_ack_held(a), 2);
 	free(a);
 }

@@ -102,7 +102,7 @@ held_image_is_the_arena(void)
 		last = epoch;
 		CU_ASSERT_TRUE(peer_equals(&r.p, r.c));
 	}
-	CU_ASSERT_EQUAL(r.p.fulls, 1);		/* the first one alone */
+	CU_ASSERT_EQUAL(PEER_GET(&r.p, fulls), 1);	/* the first alone */
 	rig_down(&r);
 }
 
@@ -115,11 +115,11 @@ small_epoch_is_one_message(void)
 	rig_up(&r, MIB, INFLIGHT, HS_PROTECTED);
 	CU_ASSERT_EQUAL(hs_ckpt_take(r.c, HS_HELD, NULL), 0);
 	for (int i = 0; i < 10; i++) {
-		before = r.p.messages;
+		before = PEER_GET(&r.p, messages);
 		for (size_t j = 0; j < 8; j++)
 			r.mem[j * 8192]++;
 		CU_ASSERT_EQUAL(hs_ckpt_take(r.c, HS_HELD, NULL), 0);
-		CU_ASSERT_EQUAL(r.p.messages, before + 1);
+		CU_ASSERT_EQUAL(PEER_GET(&r.p, messages), before + 1);
 	}
 	rig_down(&r);
 }
@@ -321,7 +321,7 @@ newer_term_fences(void)
 	peer_policy(&r.p, HS_PROTECTED, false);		/* it is for ever */
 	(void)poll(NULL, 0, SHORT_MS);
 	CU_ASSERT_EQUAL(protection(&r), HS_FENCED);
-	CU_ASSERT_EQUAL(r.p.epoch, 1);			/* nothing was sent */
+	CU_ASSERT_EQUAL(PEER_GET(&r.p, epoch), 1);	/* nothing was sent */
 	rig_down(&r);
 }
 
@@ -410,7 +410,7 @@ status_and_statistics_tell_the_same(void)
 	CU_ASSERT_EQUAL(st.term, PEER_TERM);
 	CU_ASSERT_EQUAL(st.epoch_held, 1);
 	CU_ASSERT_EQUAL(st.epoch_sealed, 1);
-	CU_ASSERT_EQUAL(st.bytes_sent, peer_received(&r.p));
+	CU_ASSERT_EQUAL(st.bytes_sent, PEER_GET(&r.p, off));
 	CU_ASSERT(st.pages_dirty >= HS_ARENA_EXTENT_BYTES / 4096);
 	CU_ASSERT(st.pause_ns_last > 0 && st.pause_ns_max >= st.pause_ns_last);
 	CU_ASSERT_STRING_EQUAL(st.transport, "unix");
@@ -418,17 +418,12 @@ status_and_statistics_tell_the_same(void)
 	CU_ASSERT_EQUAL(hs_ckpt_ping(r.c), 0);
 	until = hs_clock_ns() + 5000000000;
 	while (hs_clock_ns() < until) {
-		bool told;
-
 		(void)poll(NULL, 0, 5);
-		pthread_mutex_lock(&r.p.lock);
-		told = r.p.stats > 0 && r.p.pings == 1;
-		pthread_mutex_unlock(&r.p.lock);
-		if (told)
+		if (PEER_GET(&r.p, stats) > 0 && PEER_GET(&r.p, pings) == 1)
 			break;
 	}
-	CU_ASSERT(r.p.stats > 0);
-	CU_ASSERT_EQUAL(r.p.pings, 1);
+	CU_ASSERT(PEER_GET(&r.p, stats) > 0);
+	CU_ASSERT_EQUAL(PEER_GET(&r.p, pings), 1);
 	rig_down(&r);
 }
 

@@ -465,17 +465,6 @@ peer_await(struct peer *p, uint64_t epoch)
 	return has;
 }
 
-uint64_t
-peer_received(struct peer *p)
-{
-	uint64_t off;
-
-	pthread_mutex_lock(&p->lock);
-	off = p->off;
-	pthread_mutex_unlock(&p->lock);
-	return off;
-}
-
 struct hs_ckpt *
 peer_start(struct peer *p, size_t inflight_bytes)
 {

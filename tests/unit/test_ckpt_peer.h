@@ -63,6 +63,15 @@ struct peer {
 	bool *staged;
 };
 
+/* A number of *p, as of now. */
+#define PEER_GET(p, member)                                                    \
+	({                                                                     \
+		pthread_mutex_lock(&(p)->lock);                                \
+		__typeof__((p)->member) value = (p)->member;                   \
+		pthread_mutex_unlock(&(p)->lock);                              \
+		value;                                                         \
+	})
+
 /* Makes the sockets, and HOTSPARE_FD for hsinit(); nothing runs yet. */
 void peer_init(struct peer *p);
 /* From here on it answers. */
@@ -83,7 +92,6 @@ void peer_send_term(struct peer *p, uint64_t term);
 void peer_send_raw(struct peer *p, const void *buf, size_t len);
 /* Wait, for up to 10 s, until it has epoch; false: it has not. */
 bool peer_await(struct peer *p, uint64_t epoch);
-uint64_t peer_received(struct peer *p);
 
 /* hs_start_run() over the peer with an arena of PEER_ARENA_BYTES. */
 struct hs_ckpt *peer_start(struct peer *p, size_t inflight_bytes);

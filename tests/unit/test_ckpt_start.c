@@ -148,7 +148,7 @@ hello_tells_who_is_there(void)
 	peer_init(&p);
 	c = peer_start(&p, 0);
 	CU_ASSERT_PTR_NULL(getenv("HOTSPARE_FD"));
-	CU_ASSERT_EQUAL(p.hello.pid, getpid());
+	CU_ASSERT_EQUAL(p.hello.pid, (uint32_t)getpid());
 	CU_ASSERT_EQUAL(p.hello.arena_base, HS_ARENA_DEFAULT_BASE);
 	CU_ASSERT_EQUAL(p.hello.arena_bytes, PEER_ARENA_BYTES);
 	CU_ASSERT_STRING_EQUAL(p.hello.version, "0.1.0");

@@ -55,9 +55,9 @@ await_fulls(unsigned n)
 {
 	const uint64_t until = hs_clock_ns() + 5000000000;
 
-	while (p.fulls < n && hs_clock_ns() < until)
+	while (PEER_GET(&p, fulls) < n && hs_clock_ns() < until)
 		(void)poll(NULL, 0, 1);
-	CU_ASSERT_EQUAL(p.fulls, n);
+	CU_ASSERT_EQUAL(PEER_GET(&p, fulls), n);
 }
 
 static void
@@ -73,11 +73,11 @@ full_epoch_when_the_agent_wants_it(void)
 	/* Nothing has changed, and yet an epoch is made: it says everything. */
 	CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_HELD, &b), 0);
 	CU_ASSERT_EQUAL(b, a + 1);
-	CU_ASSERT_EQUAL(p.fulls, 2);
+	CU_ASSERT_EQUAL(PEER_GET(&p, fulls), 2);
 	CU_ASSERT_TRUE(peer_equals(&p, c));
 	mem[1]++;
 	CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_HELD, &b), 0);
-	CU_ASSERT_EQUAL(p.fulls, 2);
+	CU_ASSERT_EQUAL(PEER_GET(&p, fulls), 2);
 	CU_ASSERT_TRUE(peer_equals(&p, c));
 	finish();
 }
@@ -121,14 +121,14 @@ stream_stops_at_the_window(void)
 	hs_random_fill(&rnd, mem, 24 * MIB);
 	CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_SEALED, &epoch), 0);
 	(void)poll(NULL, 0, SETTLE_MS);
-	got = peer_received(&p);
+	got = PEER_GET(&p, off);
 	CU_ASSERT(got > WINDOW_BYTES / 2);
 	CU_ASSERT(got <= WINDOW_BYTES);
 	CU_ASSERT_EQUAL(hs_ckpt_wait(c, epoch, HS_SENT, 0), HS_ETIMEDOUT);
 	peer_send_progress(&p);
 	(void)poll(NULL, 0, SETTLE_MS);
-	CU_ASSERT(peer_received(&p) > got);
-	CU_ASSERT(peer_received(&p) <= got + WINDOW_BYTES);
+	CU_ASSERT(PEER_GET(&p, off) > got);
+	CU_ASSERT(PEER_GET(&p, off) <= got + WINDOW_BYTES);
 	peer_set_ack(&p, PEER_ACK_GOOD);
 	peer_send_progress(&p);
 	CU_ASSERT_EQUAL(hs_ckpt_wait(c, epoch, HS_HELD, 10000), 0);
@@ -253,7 +253,7 @@ restored_service_goes_on_from_the_image(void)
 	hs_random_fill(&rnd, found, 8 * MIB);
 	CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_HELD, &epoch), 0);
 	CU_ASSERT_TRUE(peer_equals(&p, c));
-	CU_ASSERT_EQUAL(p.fulls, 1);		/* deltas all the way */
+	CU_ASSERT_EQUAL(PEER_GET(&p, fulls), 1);	/* deltas all the way */
 	finish();
 }
 
@@ -266,7 +266,7 @@ close_waits_for_what_is_in_flight(void)
 	hs_random_fill(&rnd, mem, 8 * MIB);
 	CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_SEALED, &epoch), 0);
 	CU_ASSERT_EQUAL(hs_ckpt_close(&c, 10000), 0);
-	CU_ASSERT_EQUAL(p.epoch, epoch);
+	CU_ASSERT_EQUAL(PEER_GET(&p, epoch), epoch);
 	peer_stop(&p);
 	peer_fini(&p);
 	mem = begin(MIB, INFLIGHT);
