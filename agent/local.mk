@@ -32,6 +32,7 @@ agent_hsctl_hsctl_SOURCES = agent/hsctl/hsctl.c \
 	agent/hsctl/pids.c agent/hsctl/pids.h
 agent_hsctl_hsctl_CPPFLAGS = $(libhsagent_la_CPPFLAGS)
 agent_hsctl_hsctl_LDADD = libhsagent.la libhsbase.la
+
 # Installed as plain names: automake drops the directory.
 sbin_PROGRAMS += agent/hs-agent
 agent_hs_agent_SOURCES = agent/main.c
@@ -47,26 +48,32 @@ check_PROGRAMS += $(agent_units)
 TESTS += $(agent_units)
 agent_unit_cppflags = $(libhsagent_la_CPPFLAGS) $(CUNIT_CFLAGS)
 agent_unit_ldadd = libhsagent.la libhsbase.la $(CUNIT_LIBS)
-tests_unit_test_agent_cluster_SOURCES = tests/unit/test_agent_cluster.c \
+tests_unit_test_agent_cluster_SOURCES = $(UNIT_MAIN) \
+	tests/unit/test_agent_cluster.c \
 	tests/unit/agent_tools.h
 tests_unit_test_agent_cluster_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_test_agent_cluster_LDADD = $(agent_unit_ldadd)
-tests_unit_test_agent_ctl_SOURCES = tests/unit/test_agent_ctl.c
+tests_unit_test_agent_ctl_SOURCES = $(UNIT_MAIN) \
+	tests/unit/test_agent_ctl.c
 tests_unit_test_agent_ctl_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_test_agent_ctl_LDADD = $(agent_unit_ldadd)
-tests_unit_test_agent_fence_SOURCES = tests/unit/test_agent_fence.c \
+tests_unit_test_agent_fence_SOURCES = $(UNIT_MAIN) \
+	tests/unit/test_agent_fence.c \
 	tests/unit/agent_tools.h
 tests_unit_test_agent_fence_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_test_agent_fence_LDADD = $(agent_unit_ldadd)
-tests_unit_test_agent_page_SOURCES = tests/unit/test_agent_page.c \
+tests_unit_test_agent_page_SOURCES = $(UNIT_MAIN) \
+	tests/unit/test_agent_page.c \
 	agent/hsctl/page.c agent/hsctl/page.h
 tests_unit_test_agent_page_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_test_agent_page_LDADD = $(JSONC_LIBS) $(CUNIT_LIBS)
-tests_unit_test_agent_pids_SOURCES = tests/unit/test_agent_pids.c \
+tests_unit_test_agent_pids_SOURCES = $(UNIT_MAIN) \
+	tests/unit/test_agent_pids.c \
 	agent/hsctl/pids.c agent/hsctl/pids.h
 tests_unit_test_agent_pids_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_test_agent_pids_LDADD = libhsbase.la $(CUNIT_LIBS)
-tests_unit_test_agent_term_SOURCES = tests/unit/test_agent_term.c
+tests_unit_test_agent_term_SOURCES = $(UNIT_MAIN) \
+	tests/unit/test_agent_term.c
 tests_unit_test_agent_term_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_test_agent_term_LDADD = $(agent_unit_ldadd)
 endif

@@ -150,17 +150,18 @@ exit_status(struct json_object *answer)
 int
 hs_ask_simple(const struct hs_ask *a, struct json_object *body)
 {
-	struct json_object *answer = NULL, *text = NULL;
+	struct json_object *answer = NULL, *v = NULL;
+	const char *text = "";
 	int rc = hs_ask_call(a, body, &answer);
 
 	if (rc != -1)
 		return rc;
 	rc = exit_status(answer);
+	if (json_object_object_get_ex(answer, "text", &v))
+		text = json_object_get_string(v);
 	if (rc != HS_RC_OK && rc != HS_RC_PROMOTED)
 		hs_ask_say(a, "%s",
-		    json_object_object_get_ex(answer, "text", &text)
-			? json_object_get_string(text)
-			: "hs-agent gave no reason");
+		    *text != '\0' ? text : "hs-agent gave no reason");
 	json_object_put(answer);
 	return rc;
 }

@@ -108,6 +108,8 @@ print_service(FILE *f, struct json_object *s)
 		if (*text_of(v, "version", "") != '\0')
 			(void)fprintf(f, ", libhs %s",
 			    text_of(v, "version", ""));
+		if (*text_of(v, "text", "") != '\0')
+			(void)fprintf(f, "; %s", text_of(v, "text", ""));
 		(void)fprintf(f, "\n");
 	}
 	if (i != NULL) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For tests of what runs a tool beside the loop: a directory first in PATH,
+ * For tests of what runs a tool beside the loop: a directory, alone in PATH,
  * where a script of the test takes the tool's place and writes its arguments
  * to "calls", and the loop, run for a time.
  */
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CUnit/Basic.h>
+#include <CUnit/CUnit.h>
 #include <qb/qbloop.h>
 
 #include "agent/log.h"
@@ -77,22 +77,22 @@ run_for(qb_loop_t *loop, unsigned ms)
 	qb_loop_run(loop);
 }
 
-static inline int
+__attribute__((__constructor__)) static inline void
 make_tools(void)
 {
-	if (mkdtemp(tool_dir) == NULL || setenv("PATH", tool_dir, 1) < 0)
-		return -1;
-	return hs_log_init("test", "/dev/null", LOG_DEBUG);
+	if (mkdtemp(tool_dir) == NULL || setenv("PATH", tool_dir, 1) < 0 ||
+	    hs_log_init("test", "/dev/null", LOG_DEBUG) < 0)
+		abort();
 }
 
-static inline int
+__attribute__((__destructor__)) static inline void
 remove_tools(void)
 {
 	hs_log_fini();
 	(void)unlink(tool_path("calls"));
 	(void)unlink(tool_path("attrd_updater"));
 	(void)unlink(tool_path("hsctl"));
-	return rmdir(tool_dir);
+	(void)rmdir(tool_dir);
 }
 
 #endif

@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-#include "agent_tools.h"
+#include "tests/unit/agent_tools.h"
+#include "tests/unit/suite.h"
 
 #define SETTLE_MS 200
 
@@ -213,31 +214,18 @@ long_names_are_refused(void)
 	qb_loop_destroy(l);
 }
 
-int
-main(void)
-{
-	unsigned failed;
-	CU_pSuite s;
-
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 2;
-	s = CU_add_suite("agent/cluster", make_tools, remove_tools);
-#define ADD(fn) (void)CU_add_test(s, #fn, fn)
-	ADD(score_goes_first);
-	ADD(only_changes_are_sent);
-	ADD(newer_value_replaces_a_waiting_one);
-	ADD(first_deletion_is_sent);
-	ADD(failure_is_retried);
-	ADD(new_score_does_not_wait_for_a_retry);
-	ADD(absent_tool_is_retried);
-	ADD(clear_deletes_what_was_set);
-	ADD(clear_of_nothing_is_done_at_once);
-	ADD(clear_is_bounded);
-	ADD(destroy_ends_the_tool);
-	ADD(long_names_are_refused);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	(void)CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed != 0;
-}
+/* clang-format off */
+HS_SUITE(agent_cluster,
+	HS_TEST(score_goes_first),
+	HS_TEST(only_changes_are_sent),
+	HS_TEST(newer_value_replaces_a_waiting_one),
+	HS_TEST(first_deletion_is_sent),
+	HS_TEST(failure_is_retried),
+	HS_TEST(new_score_does_not_wait_for_a_retry),
+	HS_TEST(absent_tool_is_retried),
+	HS_TEST(clear_deletes_what_was_set),
+	HS_TEST(clear_of_nothing_is_done_at_once),
+	HS_TEST(clear_is_bounded),
+	HS_TEST(destroy_ends_the_tool),
+	HS_TEST(long_names_are_refused))
+/* clang-format on */

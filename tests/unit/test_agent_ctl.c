@@ -18,10 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CUnit/Basic.h>
-
 #include "agent/log.h"
 #include "base/sock.h"
+#include "tests/unit/suite.h"
 
 #define CALL_MS 2000
 
@@ -377,43 +376,31 @@ absent_agent_is_told_apart(void)
 	(void)unlink(path);
 }
 
-static int
+__attribute__((__constructor__)) static void
 make_dir(void)
 {
 	if (mkdtemp(dir) == NULL)
-		return -1;
+		abort();
 	(void)snprintf(path, sizeof(path), "%s/db.sock", dir);
-	return hs_log_init("test", "/dev/null", LOG_DEBUG);
+	if (hs_log_init("test", "/dev/null", LOG_DEBUG) < 0)
+		abort();
 }
 
-static int
+__attribute__((__destructor__)) static void
 remove_dir(void)
 {
 	hs_log_fini();
-	return rmdir(dir);
+	(void)rmdir(dir);
 }
 
-int
-main(void)
-{
-	unsigned failed;
-	CU_pSuite s;
-
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 2;
-	s = CU_add_suite("agent/ctl", make_dir, remove_dir);
-#define ADD(fn) (void)CU_add_test(s, #fn, fn)
-	ADD(request_is_answered);
-	ADD(malformed_requests_are_refused);
-	ADD(answer_may_come_later);
-	ADD(gone_client_is_no_error);
-	ADD(request_outlives_the_socket);
-	ADD(others_may_look_only);
-	ADD(path_is_taken_over_from_the_dead_only);
-	ADD(absent_agent_is_told_apart);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	(void)CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed != 0;
-}
+/* clang-format off */
+HS_SUITE(agent_ctl,
+	HS_TEST(request_is_answered),
+	HS_TEST(malformed_requests_are_refused),
+	HS_TEST(answer_may_come_later),
+	HS_TEST(gone_client_is_no_error),
+	HS_TEST(request_outlives_the_socket),
+	HS_TEST(others_may_look_only),
+	HS_TEST(path_is_taken_over_from_the_dead_only),
+	HS_TEST(absent_agent_is_told_apart))
+/* clang-format on */

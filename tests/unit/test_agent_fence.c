@@ -2,7 +2,8 @@
 /* How answers are read; tests/rig asks a real fencer. */
 #include "agent/fence.h"
 
-#include "agent_tools.h"
+#include "tests/unit/agent_tools.h"
+#include "tests/unit/suite.h"
 
 #define SETTLE_MS 200
 
@@ -105,23 +106,10 @@ absent_tool_is_not_known(void)
 	qb_loop_destroy(loop);
 }
 
-int
-main(void)
-{
-	unsigned failed;
-	CU_pSuite s;
-
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 2;
-	s = CU_add_suite("agent/fence", make_tools, remove_tools);
-#define ADD(fn) (void)CU_add_test(s, #fn, fn)
-	ADD(good_answers_are_told);
-	ADD(bad_answers_are_not_known);
-	ADD(second_question_is_dropped);
-	ADD(absent_tool_is_not_known);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	(void)CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed != 0;
-}
+/* clang-format off */
+HS_SUITE(agent_fence,
+	HS_TEST(good_answers_are_told),
+	HS_TEST(bad_answers_are_not_known),
+	HS_TEST(second_question_is_dropped),
+	HS_TEST(absent_tool_is_not_known))
+/* clang-format on */

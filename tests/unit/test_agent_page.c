@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
+#include "tests/unit/suite.h"
 
 static const char full[] =
     "{\"rc\":8,\"resource\":\"db\",\"node\":\"n1\",\"nodeid\":1,"
@@ -70,6 +70,7 @@ check(const char *json, const char *want)
 static void
 full_status_is_a_page(void)
 {
+	CU_ASSERT_EQUAL(setenv("TZ", "UTC", 1), 0);
 	check(full, page);
 }
 
@@ -92,23 +93,9 @@ members_of_a_wrong_type_do_no_harm(void)
 	    "db: 7\n  service   ?\n");
 }
 
-int
-main(void)
-{
-	unsigned failed;
-	CU_pSuite s;
-
-	if (setenv("TZ", "UTC", 1) < 0 ||
-	    CU_initialize_registry() != CUE_SUCCESS)
-		return 2;
-	s = CU_add_suite("hsctl/page", NULL, NULL);
-#define ADD(fn) (void)CU_add_test(s, #fn, fn)
-	ADD(full_status_is_a_page);
-	ADD(missing_members_are_left_out);
-	ADD(members_of_a_wrong_type_do_no_harm);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	(void)CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed != 0;
-}
+/* clang-format off */
+HS_SUITE(agent_page,
+	HS_TEST(full_status_is_a_page),
+	HS_TEST(missing_members_are_left_out),
+	HS_TEST(members_of_a_wrong_type_do_no_harm))
+/* clang-format on */

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CUnit/Basic.h>
+#include "tests/unit/suite.h"
 
 static char dir[] = "/tmp/hs-pids.XXXXXX";
 static char path[64];
@@ -153,40 +153,26 @@ reused_pid_is_left_alone(void)
 	CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
-static int
+__attribute__((__constructor__)) static void
 make_dir(void)
 {
 	if (mkdtemp(dir) == NULL)
-		return -1;
+		abort();
 	(void)snprintf(path, sizeof(path), "%s/db.pids", dir);
-	return 0;
 }
 
-static int
+__attribute__((__destructor__)) static void
 remove_dir(void)
 {
 	(void)unlink(path);
-	return rmdir(dir);
+	(void)rmdir(dir);
 }
 
-int
-main(void)
-{
-	unsigned failed;
-	CU_pSuite s;
-
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 2;
-	s = CU_add_suite("hsctl/pids", make_dir, remove_dir);
-#define ADD(fn) (void)CU_add_test(s, #fn, fn)
-	ADD(absent_file_is_nothing);
-	ADD(good_file_is_read);
-	ADD(bad_files_are_refused);
-	ADD(killed_process_is_gone);
-	ADD(reused_pid_is_left_alone);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	(void)CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed != 0;
-}
+/* clang-format off */
+HS_SUITE(agent_pids,
+	HS_TEST(absent_file_is_nothing),
+	HS_TEST(good_file_is_read),
+	HS_TEST(bad_files_are_refused),
+	HS_TEST(killed_process_is_gone),
+	HS_TEST(reused_pid_is_left_alone))
+/* clang-format on */

@@ -9,10 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CUnit/Basic.h>
-
 #include "agent/log.h"
 #include "base/crc.h"
+#include "tests/unit/suite.h"
 
 static char dir[] = "/tmp/hs-term.XXXXXX";
 static char path[PATH_MAX];
@@ -189,43 +188,31 @@ failed_store_keeps_the_old_term(void)
 	CU_ASSERT_EQUAL(hs_term_store("/nonexistent", "db", 8), -ENOENT);
 }
 
-static int
+__attribute__((__constructor__)) static void
 make_dir(void)
 {
 	if (mkdtemp(dir) == NULL)
-		return -1;
+		abort();
 	(void)snprintf(path, sizeof(path), "%s/db.term", dir);
-	return hs_log_init("test", "/dev/null", LOG_DEBUG);
+	if (hs_log_init("test", "/dev/null", LOG_DEBUG) < 0)
+		abort();
 }
 
-static int
+__attribute__((__destructor__)) static void
 remove_dir(void)
 {
 	hs_log_fini();
 	(void)unlink(path);
-	return rmdir(dir);
+	(void)rmdir(dir);
 }
 
-int
-main(void)
-{
-	unsigned failed;
-	CU_pSuite s;
-
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return 2;
-	s = CU_add_suite("agent/term", make_dir, remove_dir);
-#define ADD(fn) (void)CU_add_test(s, #fn, fn)
-	ADD(absent_file_is_term_zero);
-	ADD(stored_term_comes_back);
-	ADD(file_equals_the_document);
-	ADD(every_flipped_bit_is_refused);
-	ADD(every_other_length_is_refused);
-	ADD(sealed_nonsense_is_refused);
-	ADD(failed_store_keeps_the_old_term);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	(void)CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed != 0;
-}
+/* clang-format off */
+HS_SUITE(agent_term,
+	HS_TEST(absent_file_is_term_zero),
+	HS_TEST(stored_term_comes_back),
+	HS_TEST(file_equals_the_document),
+	HS_TEST(every_flipped_bit_is_refused),
+	HS_TEST(every_other_length_is_refused),
+	HS_TEST(sealed_nonsense_is_refused),
+	HS_TEST(failed_store_keeps_the_old_term))
+/* clang-format on */
