@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sourced by the tests of the OCF agent that need no cluster.  Prints TAP-like
 # lines, "ok - what" or "not ok - what"; done_testing sets the exit status.
+# shellcheck disable=SC2034 # for the one that sources this
 top=${top_srcdir:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
-agent=$top/ocf/service
 builddir=${top_builddir:-$(pwd)}
 builddir=$(cd "$builddir" && pwd) || exit 1
 npass=0
