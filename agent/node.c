@@ -19,6 +19,8 @@
 #define SCORE_COLD 5 /* nobody has an image: start from nothing */
 
 #define LOST_POLL_NS 250000000ull
+/* Longer than a takeover takes after a service's death, with room. */
+#define PUBLISH_NS 3000000000ull
 
 #define BIT(k) (1u << HS_STATE_##k)
 static const unsigned next_kinds[] = {
@@ -239,6 +241,52 @@ check_started(struct hs_node *n)
 	fn(n->on_ready_arg, 0, "");
 }
 
+static void
+publish_now(struct hs_node *n)
+{
+	n->score = derive_score(n);
+	n->shown = n->kind;
+	hs_cluster_score(n->cluster, n->score);
+	hs_cluster_attr(n->cluster, "state", kind_names[n->kind]);
+}
+
+static void
+on_publish(void *data)
+{
+	struct hs_node *n = data;
+
+	n->publish_armed = false;
+	publish_now(n);
+}
+
+/*
+ * A score that falls, or without which nobody could be promoted, is told at once.
+ * All else waits: a change of an attribute aborts the transition that Pacemaker is
+ * in, and right after a failure that is the takeover.
+ */
+static void
+publish(struct hs_node *n)
+{
+	int score = derive_score(n);
+	bool needed = n->kind != HS_STATE_PRIMARY &&
+	    hs_peer_count(&n->peers, HS_STATE_READY) == 0 &&
+	    hs_peer_count(&n->peers, HS_STATE_PRIMARY) == 0;
+
+	if (n->cluster == NULL || (score == n->score && n->kind == n->shown))
+		return;
+	if (!n->published || (needed && score != n->score)) {
+		n->published = true;
+		publish_now(n);
+	} else if (score < n->score) {
+		n->score = score;
+		hs_cluster_score(n->cluster, score);
+	}
+	if (!n->publish_armed)
+		n->publish_armed =
+		    qb_loop_timer_add(n->loop, QB_LOOP_LOW, PUBLISH_NS, n,
+			on_publish, &n->publish_timer) == 0;
+}
+
 void
 hs_node_update(struct hs_node *n)
 {
@@ -252,10 +300,7 @@ hs_node_update(struct hs_node *n)
 	}
 	update_policy(n);
 	update_lost(n);
-	if (n->cluster != NULL) {
-		hs_cluster_score(n->cluster, derive_score(n));
-		hs_cluster_attr(n->cluster, "state", kind_names[n->kind]);
-	}
+	publish(n);
 	check_started(n);
 }
 

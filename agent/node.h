@@ -120,7 +120,10 @@ struct hs_node {
 	bool penalty; /* it died here; until a new term */
 	char why[HS_MSG_TEXT_BYTES]; /* one line about kind */
 	struct hs_msg_policy policy;
-	bool lost_timer_armed;
+	int score; /* as told to Pacemaker; and so `shown` */
+	enum hs_msg_state_kind shown;
+	bool published, publish_armed, lost_timer_armed;
+	qb_loop_timer_handle publish_timer;
 	qb_loop_timer_handle lost_timer;
 
 	/* child.c */

@@ -241,7 +241,10 @@ hs_status_monitor(const struct hs_node *n, const char **text)
 		*text = n->death_text;
 		return OCF_ERR_GENERIC;
 	}
-	if (n->kind == HS_STATE_READY)
+	/* Before the first promotion there is nothing that could be missing. */
+	if (n->kind == HS_STATE_READY ||
+	    (n->kind == HS_STATE_EMPTY && n->term == 0 &&
+		hs_peer_count(&n->peers, HS_STATE_PRIMARY) == 0))
 		return OCF_SUCCESS;
 	*text = n->why[0] != '\0' ? n->why : "no complete image here yet";
 	return OCF_DEGRADED;
