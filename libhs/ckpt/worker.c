@@ -78,7 +78,6 @@ static void
 take_message(struct hs_ckpt *c, const struct hs_xport_addr *from,
     const struct hs_msg_head *h, const uint8_t *body, size_t len)
 {
-	struct hs_msg_state state;
 	struct hs_msg_term term;
 	struct hs_msg_ack ack;
 
@@ -88,12 +87,6 @@ take_message(struct hs_ckpt *c, const struct hs_xport_addr *from,
 			take_progress(c, from, h);
 			take_ack(c, from, h, ack.digest);
 		}
-		break;
-	case HS_MSG_STATE:
-		/* A spare that has just got its image has that epoch. */
-		if (hs_msg_decode_state(body, len, &state) == 0 &&
-		    state.kind == HS_STATE_READY)
-			take_ack(c, from, h, state.digest);
 		break;
 	case HS_MSG_PROGRESS:
 		take_progress(c, from, h);
