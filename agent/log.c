@@ -17,7 +17,7 @@ open_target(int32_t target, int level, bool dated)
 	    "*", (uint8_t)level);
 	if (rc < 0)
 		return rc;
-	qb_log_format_set(target, dated ? "%t [%P] %p: %b" : "%p: %b");
+	qb_log_format_set(target, dated ? "%T [%P] %p: %b" : "%p: %b");
 	return qb_log_ctl(target, QB_LOG_CONF_ENABLED, QB_TRUE);
 }
 
