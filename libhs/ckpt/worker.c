@@ -89,7 +89,9 @@ take_message(struct hs_ckpt *c, const struct hs_xport_addr *from,
 		}
 		break;
 	case HS_MSG_PROGRESS:
-		take_progress(c, from, h);
+		/* Addressed: of an image's transfer, between two agents. */
+		if (h->to == 0)
+			take_progress(c, from, h);
 		break;
 	case HS_MSG_TERM:
 		if (hs_msg_decode_term(body, len, &term) == 0 &&
