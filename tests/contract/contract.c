@@ -20,6 +20,7 @@
 #define NWRITERS 2
 #define BATCH 32u		/* writes between two looks at the gate */
 #define RING 65536u
+#define MIN_ROUNDS 18		/* however slow: a sanitizer's build is */
 #define WORDS (PAGE / sizeof(uint64_t))
 /* The first words of a page are for writes that are no thread's stores. */
 #define KERNEL_WORDS 8u
@@ -558,15 +559,16 @@ contract_run(const struct contract *c, uint64_t seed, double seconds,
     struct contract_result *r)
 {
 	struct run *run = calloc(1, sizeof(*run));
-	double end = now() + seconds;
 	size_t round = 0;
+	double end;
 
 	need(run != NULL, "calloc");
 	memset(r, 0, sizeof(*r));
 	run->c = c;
 	run->r = r;
 	init_run(run, seed);
-	while (now() < end && r->broken[0] == '\0')
+	end = now() + seconds;
+	while ((now() < end || round < MIN_ROUNDS) && r->broken[0] == '\0')
 		step_run(run, round++);
 	fini_run(run);
 	free(run);

@@ -30,12 +30,12 @@ static const struct contract contracts[] = {
 	{ .name = "wpa, restored", .ops = &hs_dirty_wpa, .bytes = 64 * MIB,
 	    .restored = true },
 	{ .name = "wpa, restored, adversaries", .ops = &hs_dirty_wpa,
-	    .bytes = 256 * MIB, .restored = true, .adversary = true },
+	    .bytes = 128 * MIB, .restored = true, .adversary = true },
 	{ .name = "wpa, restored, huge pages", .ops = &hs_dirty_wpa,
 	    .bytes = 64 * MIB, .restored = true, .huge = true,
 	    .adversary = true },
 	{ .name = "wpa with swap, restored", .ops = &contract_wpa_swap,
-	    .bytes = 256 * MIB, .restored = true, .adversary = true },
+	    .bytes = 128 * MIB, .restored = true, .adversary = true },
 };
 
 #define NCONTRACTS (sizeof(contracts) / sizeof(contracts[0]))
@@ -88,7 +88,7 @@ test_contract(const struct contract *c, uint64_t seed, double seconds)
 	    r.largest, r.settles, r.huge_bytes / MIB,
 	    r.broken[0] != '\0' ? "; " : "", r.broken);
 	/* A run in which nothing happened shows nothing. */
-	report(r.broken[0] == '\0' && r.collects > 4 && r.writes > 1000,
+	report(r.broken[0] == '\0' && r.writes > 1000,
 	    c->name, detail);
 }
 
@@ -135,6 +135,7 @@ collect_and_rearm(void *priv, struct hs_pageset *out)
 		return rc;
 	if (hs_pageset_create(&late, 64 * MIB / PAGE) < 0)
 		return -ENOMEM;
+	(void)usleep(200);
 	rc = hs_dirty_wpa.collect(priv, late);
 	hs_pageset_destroy(late);
 	return rc;
