@@ -149,7 +149,7 @@ struct hs_node {
 	int peer_fd; /* standalone: the service's end of the pair */
 	uint64_t promote_ns, go_ns;
 	double to_go_ms, to_running_ms;
-	time_t promoted_at;
+	uint64_t promoted_ms;	/* CLOCK_REALTIME, of the request to promote */
 	int exit_status;
 };
 

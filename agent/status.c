@@ -179,13 +179,14 @@ promote_json(const struct hs_node *n)
 {
 	struct json_object *o = json_object_new_object();
 
-	if (n->promoted_at == 0)
+	if (n->promoted_ms == 0)
 		return o;
 	json_object_object_add(o, "to_go_ms",
 	    json_object_new_double(n->to_go_ms));
 	json_object_object_add(o, "to_running_ms",
 	    json_object_new_double(n->to_running_ms));
-	add_int(o, "at", (uint64_t)n->promoted_at);
+	add_int(o, "at", n->promoted_ms / 1000);
+	add_int(o, "at_ms", n->promoted_ms);
 	return o;
 }
 

@@ -30,6 +30,15 @@ ms_since(uint64_t ns)
 	return (double)(hs_clock_ns() - ns) / 1e6;
 }
 
+static uint64_t
+wall_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 static void
 end_promote(struct hs_node *n, int rc, const char *text)
 {
@@ -324,7 +333,7 @@ void
 hs_tenure_running(struct hs_node *n)
 {
 	n->to_running_ms = ms_since(n->promote_ns);
-	n->promoted_at = time(NULL);
+	n->promoted_ms = wall_ms() - (uint64_t)n->to_running_ms;
 	qb_log(LOG_NOTICE,
 	    "primary of term %llu from epoch %llu: "
 	    "GO after %.1f ms, running after %.1f ms",
