@@ -92,6 +92,8 @@ struct hs_ckpt {
 	bool stop;
 	bool agent_gone;
 	bool want_full;		/* the next epoch must say everything */
+	uint64_t full_epoch;	/* newest full one sealed */
+	uint64_t full_off;	/* stream bytes up to the end of one, sent */
 	uint64_t sealed;
 	uint64_t sent;
 	uint64_t held;

@@ -170,12 +170,22 @@ hs_link_await_go(int fd, struct hs_msg_head *h, struct hs_msg_go *go,
 	return HS_EAGENT;
 }
 
+/*
+ * The agent says that it wants a full epoch for as long as it has none: not
+ * another one while one is on its way.
+ */
+static bool
+full_is_coming(const struct hs_ckpt *c, uint64_t off)
+{
+	return c->full_epoch > c->sent || off < c->full_off;
+}
+
 static void
 apply_policy(struct hs_ckpt *c, const struct hs_msg_policy *m, uint64_t off)
 {
 	pthread_mutex_lock(&c->lock);
 	hs_ack_own(&c->ack, off);
-	if (m->full != 0)
+	if (m->full != 0 && !full_is_coming(c, off))
 		c->want_full = true;
 	if (c->state != HS_CKPT_FENCED) {
 		c->protection = (enum hs_protection)m->protection;

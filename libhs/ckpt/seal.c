@@ -223,6 +223,8 @@ queue_snap(struct hs_ckpt *c, struct hs_seal_snap *s, uint64_t pause_ns)
 	c->count.pages_dirty += s->n;
 	c->last_pages = s->n;
 	s->epoch = ++c->sealed;
+	if (s->full)
+		c->full_epoch = s->epoch;
 	c->inflight_bytes += s->n * PAGE;
 	*c->queue_tail = s;
 	c->queue_tail = &s->next;

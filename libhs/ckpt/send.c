@@ -241,6 +241,8 @@ note_sent(struct hs_ckpt *c)
 	pthread_mutex_lock(&c->lock);
 	assert(snap->epoch > c->sent && snap->epoch <= c->sealed); /* E1 E4 */
 	c->sent = snap->epoch;
+	if (snap->full)
+		c->full_off = c->send.off;
 	hs_ckpt_announce(c);
 	pthread_mutex_unlock(&c->lock);
 	release_snap(c, snap);

@@ -399,6 +399,7 @@ peer_policy(struct peer *p, enum hs_protection pr, bool full)
 	uint8_t buf[256];
 	int len;
 
+	h.off = PEER_GET(p, off);
 	len = hs_msg_encode_policy(buf, sizeof(buf), &h, &m);
 	MUST(len > 0);
 	MUST(hs_sock_send(p->link[1], buf, (size_t)len, NULL, 0) == 0);

@@ -82,6 +82,27 @@ full_epoch_when_the_agent_wants_it(void)
 	finish();
 }
 
+static void
+full_epoch_on_its_way_is_not_asked_for_again(void)
+{
+	uint8_t *mem = begin(24 * MIB, INFLIGHT);
+
+	hs_random_fill(&rnd, mem, 24 * MIB);
+	peer_set_ack(&p, PEER_ACK_NONE);
+	CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_SEALED, NULL), 0);
+	/* As the agent does at each step of the progress. */
+	for (int i = 0; i < 10; i++) {
+		(void)poll(NULL, 0, 20);
+		peer_policy(&p, HS_PROTECTED, true);
+	}
+	peer_set_ack(&p, PEER_ACK_GOOD);
+	peer_send_progress(&p);
+	CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_HELD, NULL), 0);
+	CU_ASSERT_EQUAL(PEER_GET(&p, fulls), 1);
+	CU_ASSERT_TRUE(peer_equals(&p, c));
+	finish();
+}
+
 static void *
 take_held(void *arg)
 {
@@ -279,6 +300,7 @@ close_waits_for_what_is_in_flight(void)
 }
 
 HS_SUITE(ckpt_stream, HS_TEST(full_epoch_when_the_agent_wants_it),
+    HS_TEST(full_epoch_on_its_way_is_not_asked_for_again),
     HS_TEST(waiting_hscpt_takes_the_full_epoch_itself),
     HS_TEST(stream_stops_at_the_window), HS_TEST(bound_of_what_is_in_flight),
     HS_TEST(refused_take_forgets_no_write),
