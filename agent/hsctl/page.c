@@ -42,6 +42,14 @@ int_of(struct json_object *o, const char *key)
 	return v != NULL ? json_object_get_int64(v) : 0;
 }
 
+static double
+double_of(struct json_object *o, const char *key)
+{
+	struct json_object *v = member(o, key);
+
+	return v != NULL ? json_object_get_double(v) : 0;
+}
+
 static void
 print_bytes(FILE *f, int64_t bytes)
 {
@@ -112,7 +120,7 @@ print_service(FILE *f, struct json_object *s)
 			(void)fprintf(f, "; %s", text_of(v, "text", ""));
 		(void)fprintf(f, "\n");
 	}
-	if (i != NULL) {
+	if (int_of(i, "arena_bytes") != 0) {
 		(void)fprintf(f, LABEL, "image");
 		print_bytes(f, int_of(i, "used_bytes"));
 		(void)fprintf(f, " used of ");
@@ -176,7 +184,7 @@ print_stats(FILE *f, struct json_object *s)
 {
 	struct json_object *t = member(s, "stats");
 
-	if (t == NULL)
+	if (int_of(t, "epoch_sealed") == 0)
 		return;
 	(void)fprintf(f,
 	    LABEL "sealed %" PRId64 ", sent %" PRId64 "; %" PRId64
@@ -229,10 +237,9 @@ print_promotion(FILE *f, struct json_object *s)
 	if (localtime_r(&at, &tm) != NULL)
 		(void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
 	(void)fprintf(f,
-	    LABEL "%s; service told after %s ms, running after "
-		  "%s ms\n",
-	    "promoted", date, text_of(p, "to_go_ms", "?"),
-	    text_of(p, "to_running_ms", "?"));
+	    LABEL "%s; service told after %.1f ms, running after %.1f ms\n",
+	    "promoted", date, double_of(p, "to_go_ms"),
+	    double_of(p, "to_running_ms"));
 }
 
 void

@@ -24,7 +24,7 @@ static const char full[] =
     "\"pause_ns_last\":42100,\"pause_ns_max\":310000,"
     "\"held_ns_last\":1710000},"
     "\"refused\":{\"damaged\":2,\"gap\":0,\"term\":1},\"lost\":[3],"
-    "\"last_promote\":{\"to_go_ms\":1.5,\"to_running_ms\":3.25,"
+    "\"last_promote\":{\"to_go_ms\":1.5123,\"to_running_ms\":3.25,"
     "\"at\":1700000000},"
     "\"pid\":4700,\"agent_version\":\"0.1.0\"}";
 
@@ -46,7 +46,7 @@ static const char page[] =
     "  held      1.71 ms after hscpt()\n"
     "  refused   damaged 2, term 1\n"
     "  promoted  2023-11-14 22:13:20; service told after 1.5 ms, running"
-    " after 3.25 ms\n"
+    " after 3.2 ms\n"
     "  agent     pid 4700, version 0.1.0\n";
 
 static void
