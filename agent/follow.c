@@ -48,7 +48,7 @@ hs_follow_ack(struct hs_node *n)
 
 	if (holds && is_holder(n) && n->quorate && n->chain &&
 	    n->id.epoch > 0 && n->id.term == n->term)
-		send_ack(n);					/* S2 */
+		send_ack(n); /* S2 */
 }
 
 static void

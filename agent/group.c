@@ -291,6 +291,21 @@ on_damaged(struct hs_node *n, const struct hs_xport_addr *from, int rc)
 }
 
 static void
+on_data(struct hs_node *n, const struct hs_xport_addr *from,
+    const struct hs_msg_head *h, const uint8_t *body, size_t len)
+{
+	if (h->term < n->term)
+		hs_group_refuse(n, HS_REFUSED_TERM, "ignored", h);
+	else if (n->primary.nodeid == 0)
+		return; /* just joined: the primary's STATE will come */
+	else if (h->term > n->term || from->nodeid != n->primary.nodeid ||
+	    from->pid != n->primary.pid)
+		hs_group_refuse(n, HS_REFUSED_SENDER, "ignored", h);
+	else
+		hs_follow_data(n, h, body, len); /* S3 */
+}
+
+static void
 deliver(void *arg, const struct hs_xport_addr *from, const uint8_t *buf,
     size_t len)
 {
@@ -310,14 +325,7 @@ deliver(void *arg, const struct hs_xport_addr *from, const uint8_t *buf,
 	}
 	switch (h.type) {
 	case HS_MSG_DATA:
-		if (h.term < n->term)
-			hs_group_refuse(n, HS_REFUSED_TERM, "ignored", &h);
-		else if (h.term != n->term ||
-		    from->nodeid != n->primary.nodeid ||
-		    from->pid != n->primary.pid)
-			hs_group_refuse(n, HS_REFUSED_SENDER, "ignored", &h);
-		else
-			hs_follow_data(n, &h, body, body_len); /* S3 */
+		on_data(n, from, &h, body, body_len);
 		break;
 	case HS_MSG_ACK:
 		on_ack(n, &h);
@@ -412,7 +420,7 @@ static void
 view(void *arg, const struct hs_xport_view *v)
 {
 	struct hs_node *n = arg;
-	bool was_joined = n->joined, grew = false;
+	bool was_joined = n->joined, was_quorate = n->quorate, grew = false;
 
 	n->joined = is_member(v, &n->xport->self);
 	if (was_joined && !n->joined) {
@@ -434,6 +442,8 @@ view(void *arg, const struct hs_xport_view *v)
 	hs_node_update(n);
 	if (grew)
 		hs_group_send_state(n);
+	if (n->quorate && !was_quorate)
+		hs_follow_ack(n);
 	hs_tenure_go_on(n);
 }
 

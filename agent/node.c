@@ -164,11 +164,9 @@ update_policy(struct hs_node *n)
 	struct hs_msg_policy p = {
 		.protection = (uint8_t)derive_protection(n),
 		.spares = (uint8_t)hs_node_spares(n),
-		.full = n->active != NULL && !n->chain && !n->cfg->standalone,
+		.full = n->active != NULL && !n->chain,
 	};
 
-	if (n->cfg->standalone && !n->chain)
-		p.full = 1;
 	if (memcmp(&p, &n->policy, sizeof(p)) == 0)
 		return;
 	n->policy = p;
@@ -184,14 +182,20 @@ on_lost_poll(void *data)
 	hs_node_update(n);
 }
 
+void
+hs_node_ask_lost(struct hs_node *n)
+{
+	for (size_t i = 0; n->fence != NULL && i < n->peers.nlost; i++)
+		hs_fence_ask(n->fence, n->peers.lost[i].nodeid);
+}
+
 /* Ask for the fate of lost nodes, until each is known. */
 static void
 update_lost(struct hs_node *n)
 {
 	if (n->peers.nlost == 0 || n->fence == NULL || n->lost_timer_armed)
 		return;
-	for (size_t i = 0; i < n->peers.nlost; i++)
-		hs_fence_ask(n->fence, n->peers.lost[i].nodeid);
+	hs_node_ask_lost(n);
 	n->lost_timer_armed =
 	    qb_loop_timer_add(n->loop, QB_LOOP_MED, LOST_POLL_NS, n,
 		on_lost_poll, &n->lost_timer) == 0;
@@ -315,6 +319,7 @@ on_quorum(void *arg, bool quorate)
 	n->quorate = quorate;
 	hs_group_send_state(n);
 	hs_node_update(n);
+	hs_follow_ack(n); /* what came in while it might not be said */
 }
 
 static int

@@ -149,7 +149,7 @@ struct hs_node {
 	int peer_fd; /* standalone: the service's end of the pair */
 	uint64_t promote_ns, go_ns;
 	double to_go_ms, to_running_ms;
-	uint64_t promoted_ms;	/* CLOCK_REALTIME, of the request to promote */
+	uint64_t promoted_ms; /* CLOCK_REALTIME, of the request to promote */
 	int exit_status;
 };
 
@@ -159,6 +159,8 @@ HS_MUST_CHECK int hs_node_create(struct hs_node **out, qb_loop_t *loop,
 void hs_node_destroy(struct hs_node *n);
 /* Derive kind, score, policy and attributes from the rest; tell who must know. */
 void hs_node_update(struct hs_node *n);
+/* Ask the fencer about lost nodes now, not at the next poll. */
+void hs_node_ask_lost(struct hs_node *n);
 /* The policy to the service, with the stream's position. */
 void hs_node_tell_policy(struct hs_node *n);
 const char *hs_node_kind_name(enum hs_msg_state_kind kind);

@@ -100,6 +100,7 @@ hs_tenure_promote(struct hs_node *n, struct hs_ctl_req *req)
 	n->promote = req;
 	n->promoting = true;
 	n->promote_ns = hs_clock_ns();
+	hs_node_ask_lost(n); /* fencing has preceded this */
 	objection = find_objection(n);
 	if (objection != NULL)
 		end_promote(n, 1, objection);
@@ -230,7 +231,6 @@ take_up_chain(struct hs_node *n, const struct hs_msg_head *h,
     const struct hs_msg_term *m)
 {
 	if (m->fresh) {
-		n->held_epoch = 0;
 		n->chain = n->image == NULL || n->id.epoch == 0;
 	} else {
 		n->chain = n->id.epoch == h->epoch &&
@@ -238,6 +238,17 @@ take_up_chain(struct hs_node *n, const struct hs_msg_head *h,
 	}
 	snprintf(n->why, sizeof(n->why), "%s",
 	    n->chain ? "" : "the new primary goes on from another epoch");
+}
+
+/* One that told its state, or this one: whoever else is in the group is not. */
+static bool
+is_agent(struct hs_node *n, const struct hs_xport_addr *a)
+{
+	const struct hs_peer *p = hs_peer_find(&n->peers, a->nodeid);
+
+	if (a->nodeid == n->nodeid)
+		return a->pid == n->xport->self.pid;
+	return p != NULL && p->addr.pid == a->pid;
 }
 
 void
@@ -248,6 +259,10 @@ hs_tenure_term(struct hs_node *n, const struct hs_xport_addr *from,
 	    from->pid == n->xport->self.pid && n->promote_term != 0 &&
 	    h->term == n->promote_term;
 
+	if (!is_agent(n, from)) {
+		hs_group_refuse(n, HS_REFUSED_SENDER, "not from an agent", h);
+		return;
+	}
 	if (h->term <= n->term) { /* S3 */
 		hs_group_refuse(n, HS_REFUSED_TERM, "ignored", h);
 		if (own)
@@ -257,6 +272,8 @@ hs_tenure_term(struct hs_node *n, const struct hs_xport_addr *from,
 	n->term = h->term;
 	n->primary.nodeid = m->nodeid;
 	n->primary.pid = m->pid;
+	n->held_term = h->term;
+	n->held_epoch = h->epoch; /* the lineage goes on from there */
 	n->penalty = false;
 	hs_serve_stop(n);
 	n->asker = 0;
