@@ -19,14 +19,19 @@ hs_run_bin(uint32_t npages)
 
 /* ---- lists of free runs ---- */
 
+/* Is page the first of a free run that is whole, at both ends and its list? */
 static bool
 is_linked(const struct hs_heap *h, uint32_t page)
 {
 	const struct hs_layout_desc *d = hs_layout_desc(h, page);
-	const struct hs_layout_desc *n, *p;
+	const struct hs_layout_desc *n, *p, *tail;
 
 	if (d == NULL || d->kind != HS_KIND_FREE || d->npages == 0 ||
 	    d->npages > hs_layout_used(h) - page)
+		return false;
+	tail = hs_layout_desc(h, page + d->npages - 1);
+	if (tail != d && (tail == NULL || tail->kind != HS_KIND_TAIL ||
+			     tail->npages != d->npages))
 		return false;
 	p = d->prev == 0 ? NULL : hs_layout_desc(h, d->prev);
 	n = d->next == 0 ? NULL : hs_layout_desc(h, d->next);
@@ -102,6 +107,30 @@ find_free_at(const struct hs_heap *h, uint32_t page)
 	return d != NULL && d->kind == HS_KIND_FREE ? page : 0;
 }
 
+static bool
+is_free_upto(const struct hs_heap *h, uint32_t page, uint32_t end)
+{
+	return is_linked(h, page) &&
+	    hs_layout_desc(h, page)->npages == end - page;
+}
+
+/* Does the run in use at page end where another one, or the data, does? */
+static bool
+is_whole(const struct hs_heap *h, uint32_t page)
+{
+	const struct hs_layout_desc *d = hs_layout_desc(h, page);
+	const struct hs_layout_desc *last, *next;
+
+	if (d->npages == 0 || d->npages > hs_layout_used(h) - page)
+		return false;
+	last = hs_layout_desc(h, page + d->npages - 1);
+	next = hs_layout_desc(h, page + d->npages);
+	if (last != d && (last == NULL || last->kind != HS_KIND_NONE))
+		return false;
+	return next == NULL || next->kind == HS_KIND_FREE ||
+	    next->kind == HS_KIND_RUN || next->kind == HS_KIND_SLAB;
+}
+
 /*
  * Join [page, page + npages), whose descriptors are NONE, with the free runs
  * beside it, and make it free (L4).
@@ -112,8 +141,10 @@ join_free(struct hs_heap *h, uint32_t page, uint32_t npages)
 	uint32_t below = find_free_below(h, page);
 	uint32_t above = find_free_at(h, page + npages);
 
-	if ((below != 0 && !is_linked(h, below)) ||
-	    (above != 0 && !is_linked(h, above)))
+	if ((below != 0 && !is_free_upto(h, below, page)) ||
+	    (above != 0 && !is_linked(h, above)) ||
+	    hs_layout_desc(h, page) == NULL ||
+	    hs_layout_desc(h, page + npages - 1) == NULL)
 		return HS_ECORRUPT;
 	if (above != 0) {
 		npages += hs_layout_desc(h, above)->npages;
@@ -193,7 +224,7 @@ grow_used(struct hs_heap *h, uint32_t npages)
 	uint32_t meta = used, data, end, page;
 	int rc;
 
-	if (below != 0 && !is_linked(h, below))
+	if (below != 0 && !is_free_upto(h, below, used))
 		return HS_ECORRUPT;
 	rc = plan_growth(h, npages, &g);
 	if (rc < 0)
@@ -321,7 +352,7 @@ hs_run_give(struct hs_heap *h, uint32_t page)
 	struct hs_layout_desc was = *d;
 	int rc;
 
-	if (d->npages == 0 || d->npages > hs_layout_used(h) - page)
+	if (!is_whole(h, page))
 		return HS_ECORRUPT;
 	d->kind = HS_KIND_NONE;
 	rc = join_free(h, page, was.npages);
@@ -368,6 +399,8 @@ hs_run_resize(struct hs_heap *h, uint32_t page, uint32_t npages)
 
 	if (npages == 0 || npages > h->npages)
 		return HS_EARENA;
+	if (!is_whole(h, page))
+		return HS_ECORRUPT;
 	if (npages > old)
 		return lengthen_run(h, page, npages);
 	if (npages < old) {

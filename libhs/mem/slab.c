@@ -53,6 +53,13 @@ hs_slab_class(size_t len)
 	return 8 + (log2 - 7) * 4 + (n >> (log2 - 2) & 3u);
 }
 
+static bool
+is_slab(const struct hs_layout_desc *d)
+{
+	return d->kind == HS_KIND_SLAB && d->class < HS_LAYOUT_CLASSES &&
+	    d->npages == hs_slab_classes[d->class].npages;
+}
+
 /* ---- lists of slabs with a free slot ---- */
 
 static bool
@@ -61,8 +68,7 @@ is_linked(const struct hs_heap *h, uint32_t page)
 	const struct hs_layout_desc *d = hs_layout_desc(h, page);
 	const struct hs_layout_desc *n, *p;
 
-	if (d == NULL || d->kind != HS_KIND_SLAB ||
-	    d->class >= HS_LAYOUT_CLASSES || d->nfree == 0)
+	if (d == NULL || !is_slab(d) || d->nfree == 0)
 		return false;
 	p = d->prev == 0 ? NULL : hs_layout_desc(h, d->prev);
 	n = d->next == 0 ? NULL : hs_layout_desc(h, d->next);
@@ -124,12 +130,34 @@ create_slab(struct hs_heap *h, unsigned class, uint32_t *out)
 	return 0;
 }
 
-/* The slab's pages go back to the runs; it is linked and all slots are free. */
+/* Are all its slots free, by the slots, and its pages its own? */
+static bool
+is_empty(const struct hs_heap *h, uint32_t page, const struct hs_layout_desc *d)
+{
+	const struct hs_layout_desc *body;
+	unsigned i, n = 0;
+
+	for (i = 0; i < HS_LAYOUT_SLOTS / 64; i++)
+		n += (unsigned)__builtin_popcountll(d->slots[i]);
+	if (n != hs_slab_classes[d->class].nslots)
+		return false;
+	for (i = 1; i < d->npages; i++) {
+		body = hs_layout_desc(h, page + i);
+		if (body == NULL || body->kind != HS_KIND_BODY ||
+		    body->npages != i)
+			return false;
+	}
+	return true;
+}
+
+/* The slab's pages go back to the runs; it is linked and nfree is its all. */
 static int
 destroy_slab(struct hs_heap *h, uint32_t page, struct hs_layout_desc *d)
 {
 	uint32_t i;
 
+	if (!is_empty(h, page, d))
+		return HS_ECORRUPT;
 	unlink_slab(h, d);
 	for (i = 1; i < d->npages; i++)
 		hs_layout_desc(h, page + i)->kind = HS_KIND_NONE;
@@ -181,8 +209,7 @@ find_slot(const struct hs_heap *h, uint32_t *page, const void *p,
 		*page -= d->npages;
 		d = hs_layout_desc(h, *page);
 	}
-	if (d == NULL || d->kind != HS_KIND_SLAB ||
-	    d->class >= HS_LAYOUT_CLASSES)
+	if (d == NULL || !is_slab(d))
 		return HS_ECORRUPT;
 	bytes = hs_slab_classes[d->class].bytes;
 	off = (size_t)((const uint8_t *)p - hs_layout_addr(h, *page));

@@ -28,6 +28,7 @@ struct pool {
 	size_t keep_hot;	/* give fills `hot` up to this */
 	uint8_t **chunk;
 	size_t nchunks;
+	size_t room;		/* chunks that the three arrays have room for */
 };
 
 struct slot {
@@ -75,15 +76,29 @@ map_chunk(void)
 	return p + head;
 }
 
+/* B1 for one chunk more; by doubling, so that its cost is a chunk's. */
+static int
+make_room(struct pool *p)
+{
+	size_t room = p->room == 0 ? 8 : 2 * p->room;
+
+	if (p->nchunks < p->room)
+		return 0;
+	if (resize_array(&p->hot.buf, room * CHUNK_PAGES) < 0 ||
+	    resize_array(&p->cold.buf, room * CHUNK_PAGES) < 0 ||
+	    resize_array(&p->chunk, room) < 0)
+		return -ENOMEM;
+	p->room = room;
+	return 0;
+}
+
 static int
 add_chunk(struct pool *p)
 {
-	size_t total = (p->nchunks + 1) * CHUNK_PAGES, i;
 	uint8_t *chunk;
+	size_t i;
 
-	if (resize_array(&p->hot.buf, total) < 0 ||		/* B1 */
-	    resize_array(&p->cold.buf, total) < 0 ||
-	    resize_array(&p->chunk, p->nchunks + 1) < 0)
+	if (make_room(p) < 0)
 		return -ENOMEM;
 	chunk = map_chunk();
 	if (chunk == NULL)

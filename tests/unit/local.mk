@@ -32,6 +32,16 @@ tests_unit_unit_wire_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS) \
 	-DHS_FORMAT_DIR='"$(abs_top_srcdir)/docs/format"'
 tests_unit_unit_wire_LDADD = libhswire.la libhsbase.la $(CUNIT_LIBS)
 
+UNIT_MEM = \
+	tests/unit/test_mem_arena.c \
+	tests/unit/test_mem_pageset.c \
+	tests/unit/test_mem_twin.c
+check_PROGRAMS += tests/unit/unit_mem
+TESTS += tests/unit/unit_mem
+tests_unit_unit_mem_SOURCES = $(UNIT_MAIN) $(UNIT_MEM)
+tests_unit_unit_mem_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
+tests_unit_unit_mem_LDADD = libhsmem.la libhsbase.la $(CUNIT_LIBS)
+
 UNIT_NET = \
 	tests/unit/test_net_unix.c
 check_PROGRAMS += tests/unit/unit_net
