@@ -34,7 +34,7 @@ rig_check_host || exit 1
 svc_check_built client_tetris || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/hotspare-demo.XXXXXX") || exit 1
 SVC_DIR=$work/rig
-seen=$work/seen		# what the player's side sees
+seen=$SVC_DIR/seen		# what the player's side sees
 
 finish() {
 	trap - EXIT INT TERM HUP
@@ -89,17 +89,18 @@ event() {
 	fi
 }
 
-# After DOWN, the first line that the new primary let out: "TIME LINE".
-first_answer() {
+# What the watcher had seen when its connection broke, and what it saw first on
+# the next one: "TIME STATE ...".
+last_before() {
 	awk -v t="$died" '
-	$1 < t { next }
-	$2 == "DOWN" { down = 1 }
-	down && $2 == "STATE" { print; exit }' "$seen"
+	$2 == "DOWN" && $1 >= t { print last; exit }
+	$2 == "STATE" { last = $0 }' "$seen"
 }
 
-last_before() {
-	awk -v t="$died" '$1 < t && $2 == "STATE" { l = $0 } END { print l }' \
-		"$seen"
+first_answer() {
+	awk -v t="$died" '
+	$2 == "DOWN" && $1 >= t { down = 1 }
+	$2 == "STATE" && down { print; exit }' "$seen"
 }
 
 answered() {
@@ -171,16 +172,17 @@ wait_healthy() {
 }
 
 kill_process() {
-	local old
+	local old pid
 
 	svc_primary || fail "no node is primary"
 	old=$REPLY
 	svc_pid "$old" service || fail "no process to kill on $old"
+	pid=$REPLY
 	say
 	say "Killing the game's process on $old (SIGKILL)"
 	svc_now
 	died=$REPLY
-	svc_signal KILL "$old" service || fail "cannot kill it"
+	rig_run "$SVC_DIR" "$old" kill -KILL "$pid" || fail "cannot kill it"
 	recover "$old" process
 }
 
@@ -230,9 +232,12 @@ scripted() {
 	summary=$?
 	SVC_CLIENT=''
 	say
-	cat "$work/summary"
-	[ "$summary" = 0 ] || fail "the player saw a game that does not go on"
-	say "Every tick the player saw follows from the one before, over both deaths."
+	if [ "$summary" != 0 ]; then
+		cat "$work/summary"
+		fail "the player saw a game that does not go on"
+	fi
+	say "The player saw $(grep -o '"ticks": [0-9]*' "$work/summary" |
+		tr -dc 0-9) ticks: each follows from the one before, over both deaths."
 }
 
 # act K|P|O: what the player's capital letters ask for.

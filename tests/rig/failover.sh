@@ -73,7 +73,7 @@ note() {
 # --- the client -------------------------------------------------------------
 
 client_start() {
-	report=$work/report.$1
+	report=$SVC_DIR/report
 	svc_client "$work/client.$1" "$HS_BUILD/tests/rig/client_counter" \
 		-s $((RANDOM + 1)) -o "$report" "$RIG_VIP" 4001
 }

@@ -131,6 +131,9 @@ svc_client_end() {
 
 # For cleaning up.
 svc_client_kill() {
-	[ -z "${SVC_CLIENT-}" ] || kill -KILL "$SVC_CLIENT" 2>/dev/null
+	[ -z "${SVC_CLIENT-}" ] || {
+		kill -KILL "$SVC_CLIENT"
+		wait "$SVC_CLIENT"
+	} 2>/dev/null
 	SVC_CLIENT=
 }
