@@ -12,8 +12,7 @@ struct hs_intake {
 	void *arg;
 	struct hs_digest *digest;
 	struct hs_epoch *e; /* the begun one */
-	uint64_t next_page;
-	uint32_t npage;
+	struct hs_rec_rd rd; /* of its newest chunk, read to the end */
 };
 
 void
@@ -21,7 +20,8 @@ hs_epoch_destroy(struct hs_epoch *e)
 {
 	if (e == NULL)
 		return;
-	for (size_t i = 0; i < e->nchunk; i++)
+	/* Records that were handed on left no chunks. */
+	for (size_t i = 0; e->chunk != NULL && i < e->nchunk; i++)
 		free(e->chunk[i].body);
 	free(e->chunk);
 	free(e);
@@ -51,8 +51,6 @@ hs_intake_reset(struct hs_intake *in)
 {
 	hs_epoch_destroy(in->e);
 	in->e = NULL;
-	in->next_page = 0;
-	in->npage = 0;
 }
 
 void
@@ -86,8 +84,8 @@ hs_intake_begin(const struct hs_intake *in)
 static int
 take_begin(struct hs_intake *in, const struct hs_rec *r)
 {
-	if (r->begin.used_bytes > r->begin.arena_bytes ||
-	    r->begin.arena_bytes / HS_MSG_PAGE_BYTES > UINT32_MAX)
+	/* R3 allows one page more than an image can have. */
+	if (r->begin.arena_bytes / HS_MSG_PAGE_BYTES > UINT32_MAX)
 		return HS_EWIRE;
 	in->e->begin = r->begin;
 	hs_digest_reset(in->digest);
@@ -95,21 +93,7 @@ take_begin(struct hs_intake *in, const struct hs_rec *r)
 	return 0;
 }
 
-/* Pages ascend over the whole epoch and lie below the high-water mark. */
-static int
-check_pages(struct hs_intake *in, const struct hs_rec *r)
-{
-	uint64_t n = r->kind == HS_REC_ZERO ? r->count : 1;
-	uint64_t limit = (in->e->begin.used_bytes + HS_MSG_PAGE_BYTES - 1) /
-	    HS_MSG_PAGE_BYTES;
-
-	if (r->page < in->next_page || r->page + n > limit)
-		return HS_EWIRE;
-	in->next_page = r->page + n;
-	in->npage += (uint32_t)n;
-	return 0;
-}
-
+/* The reader judges the records, across chunks too, as it carries on. */
 static int
 check_chunk(struct hs_intake *in, const struct hs_msg_head *h,
     const uint8_t *body, size_t len)
@@ -119,18 +103,17 @@ check_chunk(struct hs_intake *in, const struct hs_msg_head *h,
 	int rc;
 
 	hs_rec_read(&rd, h, body, len);
+	if (h->seq > 0)
+		hs_rec_carry(&rd, &in->rd);
 	while ((rc = hs_rec_next(&rd, &r)) == 1) {
-		if (r.kind == HS_REC_BEGIN)
-			rc = take_begin(in, &r);
-		else if (r.kind == HS_REC_END)
+		if (r.kind == HS_REC_END)
 			in->e->end = r.end;
-		else
-			rc = check_pages(in, &r);
-		if (rc < 0)
+		if (r.kind == HS_REC_BEGIN && (rc = take_begin(in, &r)) < 0)
 			return rc;
 	}
 	if (rc < 0)
 		return rc;
+	in->rd = rd;
 	hs_digest_add(in->digest, body,
 	    h->flags & HS_MSG_LAST ? len - HS_REC_END_BYTES : len);
 	return 0;
@@ -199,7 +182,7 @@ finish(struct hs_intake *in, struct hs_epoch **out)
 	struct hs_epoch *e = in->e;
 
 	hs_digest_get(in->digest, digest);
-	if (e->end.nchunk != e->nchunk || e->end.npage != in->npage ||
+	if (e->end.nchunk != e->nchunk ||
 	    memcmp(digest, e->end.digest, sizeof(digest)) != 0)
 		return HS_EWIRE;
 	if (in->fn == NULL) {

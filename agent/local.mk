@@ -46,11 +46,19 @@ EXTRA_DIST += docs/OPERATING.md docs/format/term.md
 if HAVE_CUNIT
 agent_units = tests/unit/test_agent_cluster tests/unit/test_agent_ctl \
 	tests/unit/test_agent_fence tests/unit/test_agent_page \
-	tests/unit/test_agent_pids tests/unit/test_agent_term
+	tests/unit/test_agent_pids tests/unit/test_agent_term \
+	tests/unit/unit_agent
 check_PROGRAMS += $(agent_units)
 TESTS += $(agent_units)
 agent_unit_cppflags = $(libhsagent_la_CPPFLAGS) $(CUNIT_CFLAGS)
 agent_unit_ldadd = libhsagent.la libhsbase.la $(CUNIT_LIBS)
+# Images, epochs, peers and processes: all that needs no cluster.
+tests_unit_unit_agent_SOURCES = $(UNIT_MAIN) \
+	tests/unit/agent_chunks.c tests/unit/agent_chunks.h \
+	tests/unit/test_agent_intake.c
+tests_unit_unit_agent_CPPFLAGS = $(agent_unit_cppflags)
+tests_unit_unit_agent_LDADD = libhsagent.la libhsnet.la libhswire.la \
+	libhsbase.la $(CUNIT_LIBS)
 tests_unit_test_agent_cluster_SOURCES = $(UNIT_MAIN) \
 	tests/unit/test_agent_cluster.c \
 	tests/unit/agent_tools.h
