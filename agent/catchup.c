@@ -219,6 +219,8 @@ hs_catchup_epoch(struct hs_node *n, struct hs_epoch *e)
 	if (e->begin.flags & HS_REC_FULL) { /* says all; no image needed */
 		stop(n);
 		(void)hs_follow_epoch(n, e);
+		if (!n->chain)
+			hs_node_update(n); /* asks again */
 		return;
 	}
 	if (n->queue_bytes + e->bytes > QUEUE_BYTES) {

@@ -136,7 +136,8 @@ judge(const struct hs_node *n, const struct hs_epoch *e)
 	    (e->begin.arena_base != hs_image_base(n->image) ||
 		e->begin.arena_bytes != hs_image_bytes(n->image)))
 		return HS_REFUSED_GEOMETRY;
-	if (e->epoch <= n->id.epoch)
+	/* A new primary may begin behind what this image has (S3: e->term). */
+	if (e->term == n->id.term && e->epoch <= n->id.epoch)
 		return HS_REFUSED_REPLAY;
 	if (e->begin.flags & HS_REC_FULL)
 		return HS_REFUSED_COUNT;
