@@ -222,14 +222,30 @@ on_state(struct hs_node *n, const struct hs_xport_addr *from,
 	p->term = h->term;
 	p->epoch = h->epoch;
 	hs_peer_found(&n->peers, from->nodeid);
+	hs_serve_state(n, from->nodeid, m.kind);
 	hs_tenure_learn(n, from, h, &m);
 	hs_node_update(n);
 }
 
-static void
-on_ack(struct hs_node *n, const struct hs_msg_head *h)
+/* An agent, another's or this one: services and strangers are in the group too. */
+static bool
+is_agent(struct hs_node *n, const struct hs_xport_addr *a,
+    const struct hs_msg_head *h)
 {
-	if (h->term != n->term)
+	const struct hs_peer *p = hs_peer_find(&n->peers, a->nodeid);
+
+	if ((p != NULL && p->addr.pid == a->pid) ||
+	    (a->nodeid == n->nodeid && a->pid == n->xport->self.pid))
+		return true;
+	hs_group_refuse(n, HS_REFUSED_SENDER, "not from an agent", h);
+	return false;
+}
+
+static void
+on_ack(struct hs_node *n, const struct hs_xport_addr *from,
+    const struct hs_msg_head *h)
+{
+	if (h->term != n->term || !is_agent(n, from, h))
 		return;
 	n->held_term = h->term;
 	if (h->epoch > n->held_epoch)
@@ -328,7 +344,7 @@ deliver(void *arg, const struct hs_xport_addr *from, const uint8_t *buf,
 		on_data(n, from, &h, body, body_len);
 		break;
 	case HS_MSG_ACK:
-		on_ack(n, &h);
+		on_ack(n, from, &h);
 		break;
 	case HS_MSG_STATE:
 		on_state(n, from, &h, body, body_len);
@@ -343,7 +359,7 @@ deliver(void *arg, const struct hs_xport_addr *from, const uint8_t *buf,
 		on_need(n, from, &h);
 		break;
 	case HS_MSG_IMAGE:
-		if (from->nodeid == n->source)
+		if (from->nodeid == n->source && is_agent(n, from, &h))
 			hs_catchup_image(n, &h, body, body_len);
 		break;
 	case HS_MSG_PROGRESS:

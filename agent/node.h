@@ -204,6 +204,8 @@ void hs_catchup_abort(struct hs_node *n);
 void hs_serve_start(struct hs_node *n);
 void hs_serve_pump(struct hs_node *n);
 void hs_serve_stop(struct hs_node *n);
+/* A peer's STATE: is it the end of its asking? */
+void hs_serve_state(struct hs_node *n, uint32_t nodeid, uint8_t kind);
 
 /* child.c */
 HS_MUST_CHECK int hs_child_prepare(struct hs_node *n, char *why,

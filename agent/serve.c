@@ -50,6 +50,21 @@ hs_serve_stop(struct hs_node *n)
 	n->sync = NULL;
 }
 
+/*
+ * It asks before it says that it is SYNCING.  One that says anything else
+ * no longer wants the image: a full epoch came first, say.
+ */
+void
+hs_serve_state(struct hs_node *n, uint32_t nodeid, uint8_t kind)
+{
+	if (kind == HS_STATE_SYNCING)
+		return;
+	if (n->asker == nodeid)
+		n->asker = 0;
+	if (n->sync != NULL && hs_sync_to(n->sync) == nodeid)
+		hs_serve_stop(n);
+}
+
 void
 hs_serve_start(struct hs_node *n)
 {
