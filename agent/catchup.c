@@ -3,11 +3,11 @@
  * Catch up: get a whole image from the primary's node, and meanwhile keep the
  * epochs that come after it.
  *
- * C1  The old image, if there is one, stays what it is until the new one is whole
- *     and verified: should the primary die before that, the old one may be the
- *     newest that is left.
- * C2  Every epoch that begins after NEED came back is kept whole, or the transfer
- *     is given up.
+ * C1  The old image, if there is one, stays what it is until the new one is
+ *     whole and verified: should the primary die before that, the old one may
+ *     be the newest that is left.
+ * C2  Every epoch that begins after NEED came back is kept whole, or the
+ *     transfer is given up.
  */
 #include <assert.h>
 #include <string.h>
@@ -17,7 +17,10 @@
 #include "agent/node.h"
 #include "base/clock.h"
 
-/* Epochs kept during a transfer; more means that it is slower than the service. */
+/*
+ * Epochs kept during a transfer; more means that it is slower than the
+ * service.
+ */
 #define QUEUE_BYTES (256u << 20)
 #define PROGRESS_BYTES (256u << 10)
 #define STALL_NS 2000000000ull

@@ -227,7 +227,10 @@ on_state(struct hs_node *n, const struct hs_xport_addr *from,
 	hs_node_update(n);
 }
 
-/* An agent, another's or this one: services and strangers are in the group too. */
+/*
+ * An agent, another's or this one: services and strangers are in the group
+ * too.
+ */
 static bool
 is_agent(struct hs_node *n, const struct hs_xport_addr *a,
     const struct hs_msg_head *h)
@@ -282,7 +285,9 @@ on_need(struct hs_node *n, const struct hs_xport_addr *from,
 	hs_serve_start(n);
 }
 
-/* IMAGE messages for others are most of the traffic during a sync: by offset. */
+/*
+ * IMAGE messages for others are most of the traffic during a sync: by offset.
+ */
 static bool
 is_others_image(const struct hs_node *n, const uint8_t *buf, size_t len)
 {

@@ -3,7 +3,8 @@
  * The image: an arena's content as of one committed epoch, in a memfd of sealed
  * size, which a restored service maps.
  *
- * M1  The content is exactly one committed epoch, at every return from this file.
+ * M1  The content is exactly one committed epoch, at every return from this
+ *     file.
  * M2  A page that the running service has not written since it mapped the image
  *     is never changed to another content: an epoch only names pages that it
  *     wrote, and a full one repeats the others as they are.
@@ -46,7 +47,9 @@ void hs_image_set_id(struct hs_image *im, const struct hs_image_id *id);
 int hs_image_fd(const struct hs_image *im);
 void hs_image_on_change(struct hs_image *im, hs_image_cow_fn *fn, void *arg);
 
-/* Take the memory for the record's pages; only it may fail (-ENOSPC, -ENOMEM). */
+/*
+ * Take the memory for the record's pages; only it may fail (-ENOSPC, -ENOMEM).
+ */
 HS_MUST_CHECK int hs_image_prepare(struct hs_image *im, const struct hs_rec *r);
 void hs_image_apply(struct hs_image *im, const struct hs_rec *r);
 /* The arena's high-water mark as of this epoch; it only grows. */

@@ -36,8 +36,8 @@ struct hs_epoch {
 void hs_epoch_destroy(struct hs_epoch *e);
 
 /*
- * Called for each record of a chunk once the whole chunk was checked; the page is
- * within begin->used_bytes.  For images, which are too large to be kept.
+ * Called for each record of a chunk once the whole chunk was checked; the page
+ * is within begin->used_bytes.  For images, which are too large to be kept.
  */
 typedef int hs_intake_rec_fn(void *arg, const struct hs_rec_begin *begin,
     const struct hs_rec *r);
@@ -55,8 +55,8 @@ size_t hs_intake_bytes(const struct hs_intake *in);
 const struct hs_rec_begin *hs_intake_begin(const struct hs_intake *in);
 
 /*
- * The next chunk; its message was opened.  1: the epoch is whole: *out is it, the
- * caller's to destroy (NULL where fn took the records).  0: more to come.
+ * The next chunk; its message was opened.  1: the epoch is whole: *out is it,
+ * the caller's to destroy (NULL where fn took the records).  0: more to come.
  * HS_EGAP: not the chunk that was due.  HS_EWIRE: breaks a rule.  -ENOMEM.
  */
 HS_MUST_CHECK int hs_intake_add(struct hs_intake *in,

@@ -206,7 +206,9 @@ take_option(struct options *o, int opt, const char *arg)
 static void
 check_name(const char *name)
 {
-	/* Part of file names and of the group's name ("hs:" and NUL besides). */
+	/*
+	 * Part of file names and of the group's name ("hs:" and NUL besides).
+	 */
 	if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL ||
 	    strlen(name) > HS_MSG_GROUP_BYTES - 4)
 		refuse(EXIT_CONFIGURED, "unusable resource name: '%s'", name);

@@ -20,7 +20,8 @@
 
 #define LOST_POLL_NS 250000000ull
 /* Longer than a takeover takes after a service's death, with room. */
-#define PUBLISH_NS 3000000000ull
+#define PUBLISH_PRIMARY_NS 2000000000ull
+#define PUBLISH_NS 4000000000ull
 
 #define BIT(k) (1u << HS_STATE_##k)
 static const unsigned next_kinds[] = {
@@ -263,32 +264,56 @@ on_publish(void *data)
 	publish_now(n);
 }
 
+static void
+publish_later(struct hs_node *n)
+{
+	bool soon = n->kind == HS_STATE_PRIMARY;
+
+	if (n->publish_armed && (n->publish_soon || !soon))
+		return;
+	if (n->publish_armed)
+		qb_loop_timer_del(n->loop, n->publish_timer);
+	n->publish_soon = soon;
+	n->publish_armed = qb_loop_timer_add(n->loop, QB_LOOP_LOW,
+			       soon ? PUBLISH_PRIMARY_NS : PUBLISH_NS, n,
+			       on_publish, &n->publish_timer) == 0;
+}
+
+/* The primary's agent is in the group, whether it has said so yet or not. */
+static bool
+has_primary(struct hs_node *n)
+{
+	return n->kind == HS_STATE_PRIMARY ||
+	    hs_peer_count(&n->peers, HS_STATE_PRIMARY) > 0 ||
+	    hs_peer_find(&n->peers, n->primary.nodeid) != NULL;
+}
+
 /*
- * A score that falls, or without which nobody could be promoted, is told at once.
- * All else waits: a change of an attribute aborts the transition that Pacemaker is
- * in, and right after a failure that is the takeover.
+ * A score that falls, or without which nobody could be promoted, is told at
+ * once. All else waits: a change of an attribute aborts the transition that
+ * Pacemaker is in, and right after a failure that is the takeover.  The
+ * primary's rises first, or it would be the lower one for a moment, and
+ * demoted.
  */
 static void
 publish(struct hs_node *n)
 {
 	int score = derive_score(n);
-	bool needed = n->kind != HS_STATE_PRIMARY &&
-	    hs_peer_count(&n->peers, HS_STATE_READY) == 0 &&
-	    hs_peer_count(&n->peers, HS_STATE_PRIMARY) == 0;
+	bool needed =
+	    !has_primary(n) && hs_peer_count(&n->peers, HS_STATE_READY) == 0;
 
 	if (n->cluster == NULL || (score == n->score && n->kind == n->shown))
 		return;
 	if (!n->published || (needed && score != n->score)) {
 		n->published = true;
 		publish_now(n);
-	} else if (score < n->score) {
+		return;
+	}
+	if (score < n->score) {
 		n->score = score;
 		hs_cluster_score(n->cluster, score);
 	}
-	if (!n->publish_armed)
-		n->publish_armed =
-		    qb_loop_timer_add(n->loop, QB_LOOP_LOW, PUBLISH_NS, n,
-			on_publish, &n->publish_timer) == 0;
+	publish_later(n);
 }
 
 void

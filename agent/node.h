@@ -4,15 +4,16 @@
  *
  *	 EMPTY <-------> SYNCING ------> READY <------> PRIMARY
  *	                    ^              |               |
- *	                    +--- STALE <---+           FAILED (dead, until demote)
+ *	                    +--- STALE <---+            FAILED: dead, until
+ *	                                                        demoted
  *	 INCOMPATIBLE: from any that is no PRIMARY, while the reason lasts
  *
  * S1  chain: the image is what the primary's stream says as of id; each epoch
  *     that is applied names id as its base, or is a full one.
- * S2  ACK(term, epoch) is sent only for an epoch that is verified and whose memory
- *     is taken, by a quorate node that is READY and not the primary's.
- * S3  Messages of a term older than `term`, and DATA of any process but `primary`,
- *     change nothing.
+ * S2  ACK(term, epoch) is sent only for an epoch that is verified and whose
+ *     memory is taken, by a quorate node that is READY and not the primary's.
+ * S3  Messages of a term older than `term`, and DATA of any process but
+ *     `primary`, change nothing.
  * S4  A node whose image is older than held_max has a score of -INFINITY and
  *     refuses to be promoted.
  * S5  GO is given only after the node's own TERM came back in the group's
@@ -122,7 +123,7 @@ struct hs_node {
 	struct hs_msg_policy policy;
 	int score; /* as told to Pacemaker; and so `shown` */
 	enum hs_msg_state_kind shown;
-	bool published, publish_armed, lost_timer_armed;
+	bool published, publish_armed, publish_soon, lost_timer_armed;
 	qb_loop_timer_handle publish_timer;
 	qb_loop_timer_handle lost_timer;
 
@@ -157,7 +158,9 @@ struct hs_node {
 HS_MUST_CHECK int hs_node_create(struct hs_node **out, qb_loop_t *loop,
     const struct hs_node_config *cfg, char *why, size_t why_size);
 void hs_node_destroy(struct hs_node *n);
-/* Derive kind, score, policy and attributes from the rest; tell who must know. */
+/*
+ * Derive kind, score, policy and attributes from the rest; tell who must know.
+ */
 void hs_node_update(struct hs_node *n);
 /* Ask the fencer about lost nodes now, not at the next poll. */
 void hs_node_ask_lost(struct hs_node *n);

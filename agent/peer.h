@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The other agents of the resource, one a node, and the nodes that vanished while
- * they might have held an image ("lost": out of reach, not yet known to be
- * fenced).
+ * The other agents of the resource, one a node, and the nodes that vanished
+ * while they might have held an image ("lost": out of reach, not yet known to
+ * be fenced).
  */
 #ifndef HS_AGENT_PEER_H
 #define HS_AGENT_PEER_H
@@ -39,7 +39,10 @@ struct hs_peers {
 };
 
 struct hs_peer *hs_peer_find(struct hs_peers *p, uint32_t nodeid);
-/* Find or add; NULL when the table is full.  A new pid at a node is a new peer. */
+/*
+ * Find or add; NULL when the table is full.  A new pid at a node is a new
+ * peer.
+ */
 struct hs_peer *hs_peer_get(struct hs_peers *p,
     const struct hs_xport_addr *addr);
 void hs_peer_remove(struct hs_peers *p, uint32_t nodeid);

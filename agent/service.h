@@ -5,11 +5,13 @@
  *	SPAWNED --HELLO--> WAITING --GO--> GOING --RUNNING--> RUNNING
  *	   \________________\______________\_________________\---> DEAD
  *
- * SPAWNED -> WAITING   on_message(HELLO)      WAITING -> GOING   hs_service_go()
- * GOING -> RUNNING     on_message(RUNNING)    any -> DEAD        on_pidfd()
+ * SPAWNED -> WAITING  on_message(HELLO)
+ * WAITING -> GOING    hs_service_go()
+ * GOING   -> RUNNING  on_message(RUNNING)
+ * any     -> DEAD     on_pidfd()
  *
- * A service never outlives its agent (PR_SET_PDEATHSIG), nor does what is left of
- * its process group outlive it.
+ * A service never outlives its agent (PR_SET_PDEATHSIG), nor does what is left
+ * of its process group outlive it.
  */
 #ifndef HS_AGENT_SERVICE_H
 #define HS_AGENT_SERVICE_H

@@ -36,7 +36,9 @@ HS_MUST_CHECK int hs_sync_create(struct hs_sync **out,
 void hs_sync_destroy(struct hs_sync *s);
 uint32_t hs_sync_to(const struct hs_sync *s);
 uint64_t hs_sync_sent(const struct hs_sync *s);
-/* The content of page before a change; false: no memory, give the transfer up. */
+/*
+ * The content of page before a change; false: no memory, give the transfer up.
+ */
 bool hs_sync_save(struct hs_sync *s, uint32_t page, const uint8_t *old);
 /* The receiver has off bytes. */
 void hs_sync_confirm(struct hs_sync *s, uint64_t off);

@@ -18,8 +18,11 @@
 #include "base/clock.h"
 
 #define TERM_BYTES 256
-/* After a takeover the new primary needs the processors more than a spare does. */
-#define RESPAWN_MS 300
+/*
+ * After a takeover the new primary needs the processors more than a spare
+ * does.
+ */
+#define RESPAWN_MS 1000
 /* Standalone: a service that dies so soon, so often, is not restarted again. */
 #define CRASH_NS 2000000000ull
 #define CRASHES 5
@@ -108,7 +111,10 @@ hs_tenure_promote(struct hs_node *n, struct hs_ctl_req *req)
 		hs_tenure_go_on(n);
 }
 
-/* Above every term that this node saw, or may have used before it was restarted. */
+/*
+ * Above every term that this node saw, or may have used before it was
+ * restarted.
+ */
 static uint64_t
 next_term(const struct hs_node *n)
 {
@@ -292,7 +298,9 @@ hs_tenure_term(struct hs_node *n, const struct hs_xport_addr *from,
 		hs_tenure_reserve(n);
 }
 
-/* Two primaries of one term: fencing failed.  Both see this; one rule decides. */
+/*
+ * Two primaries of one term: fencing failed.  Both see this; one rule decides.
+ */
 static bool
 yields_to(const struct hs_node *n, uint32_t other)
 {
@@ -320,7 +328,9 @@ hs_tenure_learn(struct hs_node *n, const struct hs_xport_addr *from,
 		return;
 	n->primary.nodeid = from->nodeid;
 	n->primary.pid = m->pid;
-	/* All epochs up to the primary's were delivered before its STATE (X1). */
+	/*
+	 * All epochs up to the primary's were delivered before its STATE (X1).
+	 */
 	if (h->epoch > n->id.epoch ||
 	    (h->epoch == n->id.epoch &&
 		memcmp(m->digest, n->id.digest, sizeof(m->digest)) != 0))
