@@ -18,23 +18,23 @@ count_pages(const struct hs_heap *h, size_t len)
 {
 	if (len > (size_t)h->npages * HS_ARENA_PAGE_BYTES)
 		return 0;
-	return (uint32_t)((len + HS_ARENA_PAGE_BYTES - 1) /
-	    HS_ARENA_PAGE_BYTES);
+	len += HS_ARENA_PAGE_BYTES - 1;
+	return (uint32_t)(len / HS_ARENA_PAGE_BYTES);
 }
 
 static int
 take_slot(struct hs_heap *h, size_t align, size_t len, void **out,
     size_t *stale)
 {
-	unsigned class = hs_slab_class(len);
+	unsigned size_class = hs_slab_class(len);
 	int rc;
 
-	/* The last class, 8192, is a multiple of every align that comes here. */
-	while (hs_slab_classes[class].bytes % align != 0)
-		class++;
-	rc = hs_slab_take(h, class, out);
+	/* The last one, of 8192, is a multiple of every align that comes. */
+	while (hs_slab_classes[size_class].bytes % align != 0)
+		size_class++;
+	rc = hs_slab_take(h, size_class, out);
 	if (rc == 0)
-		*stale = hs_slab_classes[class].bytes;
+		*stale = hs_slab_classes[size_class].bytes;
 	return rc;
 }
 
@@ -54,9 +54,9 @@ hs_alloc_take(struct hs_heap *h, size_t align, size_t len, void **out,
 	npages = count_pages(h, len);
 	if (npages == 0 || align > (size_t)h->npages * HS_ARENA_PAGE_BYTES)
 		return HS_EARENA;
-	rc = hs_run_take(h, npages,
-	    align <= HS_ARENA_PAGE_BYTES ?
-		1 : (uint32_t)(align / HS_ARENA_PAGE_BYTES),
+	if (align < HS_ARENA_PAGE_BYTES)
+		align = HS_ARENA_PAGE_BYTES;
+	rc = hs_run_take(h, npages, (uint32_t)(align / HS_ARENA_PAGE_BYTES),
 	    &page, &stale_pages);
 	if (rc < 0)
 		return rc;
@@ -97,7 +97,7 @@ int
 hs_alloc_find(const struct hs_heap *h, const void *p, size_t *usable)
 {
 	struct hs_layout_desc *d;
-	unsigned class;
+	unsigned size_class;
 	uint32_t page;
 	int rc;
 
@@ -105,9 +105,9 @@ hs_alloc_find(const struct hs_heap *h, const void *p, size_t *usable)
 	if (d == NULL)
 		return HS_EMISUSE;
 	if (d->kind == HS_KIND_SLAB || d->kind == HS_KIND_BODY) {
-		rc = hs_slab_find(h, page, p, &class);
+		rc = hs_slab_find(h, page, p, &size_class);
 		if (rc == 0)
-			*usable = hs_slab_classes[class].bytes;
+			*usable = hs_slab_classes[size_class].bytes;
 		return rc;
 	}
 	if (d->kind != HS_KIND_RUN || p != hs_layout_addr(h, page))
@@ -129,7 +129,7 @@ hs_alloc_resize(struct hs_heap *h, const void *p, size_t len)
 		return rc;
 	d = find_desc(h, p, &page);
 	if (d->kind != HS_KIND_RUN) {
-		/* Worth a move only where half of the slot and more is saved. */
+		/* Worth a move only where more than half is saved. */
 		return len <= usable && len > usable / 2 - 1 ? 0 : HS_EARENA;
 	}
 	if (len <= HS_SLAB_MAX_BYTES)

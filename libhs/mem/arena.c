@@ -68,8 +68,8 @@ tell_owner(const struct hs_arena_geometry *g, char *why, size_t why_size)
 		    " is taken by %s at 0x%" PRIxPTR "-0x%" PRIxPTR
 		    "; choose another arena_base, the same on every node",
 		    g->base, g->base + g->bytes,
-		    line[path] != '\0' ? line + path : "anonymous memory",
-		    from, to);
+		    line[path] != '\0' ? line + path : "anonymous memory", from,
+		    to);
 		break;
 	}
 	(void)fclose(f);
@@ -81,10 +81,10 @@ map_range(const struct hs_arena_geometry *g, char *why, size_t why_size)
 	void *want = (void *)g->base, *got;
 	int rc;
 
-	got = hs_fault(HS_FAULT_MMAP_ARENA) ?
-	    (errno = EEXIST, MAP_FAILED) :
-	    mmap(want, g->bytes, PROT_READ | PROT_WRITE,
-		MAP_ARENA | MAP_FIXED_NOREPLACE, -1, 0);
+	got = hs_fault(HS_FAULT_MMAP_ARENA)
+	    ? (errno = EEXIST, MAP_FAILED)
+	    : mmap(want, g->bytes, PROT_READ | PROT_WRITE,
+		  MAP_ARENA | MAP_FIXED_NOREPLACE, -1, 0);
 	if (got == want)
 		return 0;
 	rc = -errno;
@@ -117,7 +117,8 @@ hs_arena_create(struct hs_arena **out, const struct hs_arena_geometry *g,
 		(void)snprintf(why, why_size,
 		    "arena of %zu bytes at 0x%" PRIxPTR
 		    ": base and size must be multiples of 2 MiB, size at least"
-		    " 4 MiB and below 16 TiB", g->bytes, g->base);
+		    " 4 MiB and below 16 TiB",
+		    g->bytes, g->base);
 		return HS_EMISUSE;
 	}
 	a = calloc(1, sizeof(*a));
@@ -169,8 +170,9 @@ hs_arena_bytes(const struct hs_arena *a)
 size_t
 hs_arena_used(const struct hs_arena *a)
 {
-	return (size_t)__atomic_load_n(
-	    &a->heap.head->used_bytes, __ATOMIC_RELAXED);
+	const uint64_t *used = &a->heap.head->used_bytes;
+
+	return (size_t)__atomic_load_n(used, __ATOMIC_RELAXED);
 }
 
 void

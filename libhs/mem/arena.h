@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The arena: checkpoint memory, one range at a fixed address, and the allocator
- * whose every record lies inside it, so that the records are restored
- * with what they describe.  Locks lie outside it: they are not part of an image.
+ * whose every record lies inside it, so that the records are restored with
+ * what they describe.  Locks lie outside: they are not part of an image.
  *
  * A1  Everything that the allocator or the roots need to go on after a restore
  *     is in [base, base + used).
@@ -67,19 +67,19 @@ void hs_arena_destroy(struct hs_arena *a);
 void hs_arena_on_grow(struct hs_arena *a, hs_arena_grow_fn *fn, void *arg);
 
 /*
- * Build an empty allocator; the extents of its first records (one, for arenas of
- * up to 1 TiB) are in use after it.
+ * Build an empty allocator; the extents of its first records (one, for arenas
+ * of up to 1 TiB) are in use after it.
  */
 HS_MUST_CHECK int hs_arena_format(struct hs_arena *a);
 /*
- * Put the image in fd (used_bytes of it) over the arena as a private mapping and
- * take up the allocator found there.  HS_ECORRUPT if its records are not
+ * Put the image in fd (used_bytes of it) over the arena as a private mapping
+ * and take up the allocator found there.  HS_ECORRUPT if its records are not
  * sound, HS_EINCOMPATIBLE if they are of another layout or geometry; the
  * arena is empty then.  fd is not used after the return.  Trackers of the
  * arena are created after this, as the mapping takes away what they were told.
  */
-HS_MUST_CHECK int hs_arena_restore(
-    struct hs_arena *a, int fd, size_t used_bytes);
+HS_MUST_CHECK int hs_arena_restore(struct hs_arena *a, int fd,
+    size_t used_bytes);
 
 void *hs_arena_base(const struct hs_arena *a);
 size_t hs_arena_bytes(const struct hs_arena *a);
@@ -92,17 +92,17 @@ size_t hs_arena_used(const struct hs_arena *a);
  * HS_EMISUSE: no live allocation starts at p; or what `grow` returned.
  * len 0 is as len 1.  free of NULL is 0, realloc of NULL is an alloc.
  */
-HS_MUST_CHECK int hs_arena_alloc(
-    struct hs_arena *a, size_t align, size_t len, bool zero, void **out);
-HS_MUST_CHECK int hs_arena_realloc(
-    struct hs_arena *a, void *p, size_t len, void **out);
+HS_MUST_CHECK int hs_arena_alloc(struct hs_arena *a, size_t align, size_t len,
+    bool zero, void **out);
+HS_MUST_CHECK int hs_arena_realloc(struct hs_arena *a, void *p, size_t len,
+    void **out);
 HS_MUST_CHECK int hs_arena_free(struct hs_arena *a, void *p);
 size_t hs_arena_usable(struct hs_arena *a, const void *p);
-HS_MUST_CHECK int hs_arena_root_set(
-    struct hs_arena *a, const char *name, void *p);
+HS_MUST_CHECK int hs_arena_root_set(struct hs_arena *a, const char *name,
+    void *p);
 /* -ENOENT: no such name. */
-HS_MUST_CHECK int hs_arena_root_get(
-    struct hs_arena *a, const char *name, void **out);
+HS_MUST_CHECK int hs_arena_root_get(struct hs_arena *a, const char *name,
+    void **out);
 
 /*
  * No allocator call is in its middle between these two: hscpt() copies the
@@ -112,7 +112,7 @@ void hs_arena_lock(struct hs_arena *a);
 void hs_arena_unlock(struct hs_arena *a);
 
 /* Walk every record and compare; 0 or HS_ECORRUPT and a line in why. */
-HS_MUST_CHECK int hs_arena_check(
-    struct hs_arena *a, char *why, size_t why_size);
+HS_MUST_CHECK int hs_arena_check(struct hs_arena *a, char *why,
+    size_t why_size);
 
 #endif

@@ -38,19 +38,21 @@ check_inside(const struct walk *w, uint32_t page, uint32_t npages, int kind)
 
 		d = hs_layout_desc(w->h, page + i);
 		if (d == NULL)
-			return fail_walk(w, "L2: run at page %u leaves its data"
-			    " extents", page);
+			return fail_walk(w,
+			    "L2: run at page %u leaves its extents", page);
 		if (kind == HS_KIND_SLAB)
 			want = HS_KIND_BODY;
 		else if (kind == HS_KIND_FREE && i == npages - 1)
 			want = HS_KIND_TAIL;
 		if (d->kind != want)
-			return fail_walk(w, "L3: page %u in run at page %u has"
-			    " kind %d, not %d", page + i, page, d->kind, want);
+			return fail_walk(w,
+			    "L3: page %u of run at page %u has kind %d, not %d",
+			    page + i, page, d->kind, want);
 		if ((want == HS_KIND_BODY && d->npages != i) ||
 		    (want == HS_KIND_TAIL && d->npages != npages))
-			return fail_walk(w, "L3: page %u does not lead back to"
-			    " page %u", page + i, page);
+			return fail_walk(w,
+			    "L3: page %u does not lead back to page %u",
+			    page + i, page);
 	}
 	return 0;
 }
@@ -61,10 +63,10 @@ check_slab(struct walk *w, uint32_t page, const struct hs_layout_desc *d)
 	const struct hs_slab_class *c;
 	unsigned i, nfree = 0;
 
-	if (d->class >= HS_LAYOUT_CLASSES)
+	if (d->size_class >= HS_LAYOUT_CLASSES)
 		return fail_walk(w, "slab at page %u has class %u", page,
-		    d->class);
-	c = &hs_slab_classes[d->class];
+		    d->size_class);
+	c = &hs_slab_classes[d->size_class];
 	for (i = 0; i < HS_LAYOUT_SLOTS; i++) {
 		if ((d->slots[i / 64] >> (i % 64) & 1) == 0)
 			continue;
@@ -148,8 +150,8 @@ check_list(struct walk *w, uint32_t page, int kind, unsigned place, size_t *n)
 		if (d == NULL || d->kind != kind || d->prev != prev)
 			return fail_walk(w, "L5: list %u is broken at page %u",
 			    place, page);
-		if (place != (kind == HS_KIND_FREE ? hs_run_bin(d->npages) :
-						     d->class))
+		if ((kind == HS_KIND_FREE && hs_run_bin(d->npages) != place) ||
+		    (kind == HS_KIND_SLAB && d->size_class != place))
 			return fail_walk(w, "L5: page %u is in list %u", page,
 			    place);
 		if (kind == HS_KIND_SLAB && d->nfree == 0)
@@ -174,8 +176,8 @@ check_lists(struct walk *w)
 			return rc;
 	}
 	for (i = 0; i < HS_LAYOUT_CLASSES; i++) {
-		rc = check_list(w, w->h->head->slab[i], HS_KIND_SLAB, i,
-		    &nslab);
+		rc =
+		    check_list(w, w->h->head->slab[i], HS_KIND_SLAB, i, &nslab);
 		if (rc < 0)
 			return rc;
 	}

@@ -10,7 +10,7 @@
 #include "mem/layout.h"
 
 /* 0, or HS_ECORRUPT and the first broken rule in why. */
-HS_MUST_CHECK int hs_check_heap(
-    const struct hs_heap *h, char *why, size_t why_size);
+HS_MUST_CHECK int hs_check_heap(const struct hs_heap *h, char *why,
+    size_t why_size);
 
 #endif

@@ -19,8 +19,8 @@ hs_copy_fn *hs_copy_choose(size_t npages);
 hs_copy_fn hs_copy_page;
 
 /*
- * Around the cache, where the processor can (AVX-512, AVX2): for many.  What was
- * written is there for whoever is handed dst afterwards, in any usual way.
+ * Around the cache, where the processor can (AVX-512, AVX2): for many.  What
+ * was written is there for whoever is handed dst afterwards, in any usual way.
  */
 hs_copy_fn hs_copy_page_around;
 

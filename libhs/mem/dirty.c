@@ -43,10 +43,10 @@ map_scratch(bool fresh)
 	fd = memfd_create("hs-probe", MFD_CLOEXEC);
 	if (fd < 0)
 		return MAP_FAILED;
-	p = ftruncate(fd, (off_t)SCRATCH_BYTES) < 0 ?
-	    MAP_FAILED :
-	    mmap(NULL, SCRATCH_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
-		0);
+	p = ftruncate(fd, (off_t)SCRATCH_BYTES) < 0
+	    ? MAP_FAILED
+	    : mmap(NULL, SCRATCH_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
+		  0);
 	err = errno;
 	(void)close(fd);
 	errno = err;
@@ -77,9 +77,10 @@ collect_twice(const struct hs_dirty_ops *ops, void *priv, uint8_t *base,
 	rc = ops->collect(priv, set);
 	if (rc < 0)
 		return rc;
-	return hs_pageset_count(set) == 1 &&
-		hs_pageset_next(set, 0, &page) && page == SCRATCH_WRITTEN ?
-	    0 : HS_ETRACK;
+	return hs_pageset_count(set) == 1 && hs_pageset_next(set, 0, &page) &&
+		page == SCRATCH_WRITTEN
+	    ? 0
+	    : HS_ETRACK;
 }
 
 static int
@@ -97,14 +98,15 @@ probe_backend(const struct hs_dirty_ops *ops, bool fresh, char *why,
 		return -errno;
 	rc = hs_pageset_create(&set, SCRATCH_PAGES);
 	if (rc == 0)
-		rc = ops->open(&priv, base, SCRATCH_BYTES, fresh, why,
-		    why_size);
+		rc =
+		    ops->open(&priv, base, SCRATCH_BYTES, fresh, why, why_size);
 	if (rc == 0) {
 		rc = collect_twice(ops, priv, base, set);
 		if (rc < 0)
 			(void)snprintf(why, why_size,
 			    "tracker %s is there but does not find what was"
-			    " written (%d); use tracker=full", ops->name, rc);
+			    " written (%d); use tracker=full",
+			    ops->name, rc);
 		ops->close(priv);
 	}
 	hs_pageset_destroy(set);
@@ -154,8 +156,8 @@ choose_backend(struct hs_dirty *d, const char *name, void *base, size_t len,
 }
 
 int
-hs_dirty_create(struct hs_dirty **out, const char *name, void *base,
-    size_t len, bool fresh, char *why, size_t why_size)
+hs_dirty_create(struct hs_dirty **out, const char *name, void *base, size_t len,
+    bool fresh, char *why, size_t why_size)
 {
 	struct hs_dirty *d;
 	int rc;

@@ -32,8 +32,8 @@ struct hs_dirty_ops {
 	const char *name;
 	/*
 	 * Get ready for [base, base + len): syscalls, memory.  The backend's
-	 * state is *priv.  fresh: the range is anonymous memory; else its start
-	 * is a private mapping of an image, as long as the first arm() says, and
+	 * state is *priv.  fresh: the range is anonymous memory; else it starts
+	 * with a private mapping of an image, as long as the first arm() says,
 	 * whose pages are all clean now.  On failure one line in why: what is
 	 * missing, what to do.
 	 */
@@ -48,9 +48,10 @@ struct hs_dirty_ops {
 	 */
 	int (*arm)(void *priv, size_t len);
 	/*
-	 * Add the pages written since the last collect to out and re-arm them,
-	 * as one step a page.  No allocation.  Threads may write meanwhile (D1).
-	 * After a failure nothing is known: the next epoch must be a full one.
+	 * Add the pages written since the last collect to out and re-arm
+	 * them, as one step a page.  No allocation.  Threads may write
+	 * meanwhile (D1).  After a failure nothing is known: the next epoch
+	 * must be a full one.
 	 */
 	int (*collect)(void *priv, struct hs_pageset *out);
 	/*
@@ -60,7 +61,8 @@ struct hs_dirty_ops {
 	int (*settle)(void *priv);
 };
 
-extern const struct hs_dirty_ops hs_dirty_full;	/* the oracle: all armed pages */
+extern const struct hs_dirty_ops
+    hs_dirty_full; /* the oracle: all armed pages */
 extern const struct hs_dirty_ops hs_dirty_wpa;	/* userfaultfd WP_ASYNC */
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every armed page, every time.  Works wherever there is memory; the oracle that
- * the others are tested against.
+ * Every armed page, every time.  Works wherever there is memory; the oracle
+ * that the others are tested against.
  */
 #include "mem/dirty.h"
 

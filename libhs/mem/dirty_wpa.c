@@ -27,10 +27,10 @@
  *	S - C	is reported by the next collect
  *
  * W1  No write is lost by it.  A write that was finished before S met its
- *     page left an anonymous copy without the bit, so the page is in S; a copy
- *     does not turn back into the file's page, so it is not in C.  A write after
- *     S met its page clears the bit that S set, and the next collect
- *     sees that, as the bite is in the settled part by then.
+ *     page left an anonymous copy without the bit, so the page is in S; a
+ *     copy does not turn back into the file's page, so it is not in C.  A write
+ *     after S met its page clears the bit that S set, and the next collect sees
+ *     that, as the bite is in the settled part by then.
  * W2  A page that was dropped (MADV_DONTNEED) is the image's again, which is
  *     what the spare has.
  */
@@ -102,8 +102,8 @@ static const struct query query_present_file = {
 /* ---- scanning ---- */
 
 /*
- * Add what q finds in [from, to) of the arena to out.  A scan that fills vec has
- * stopped at walk_end, or may have; one that does not has reached the end,
+ * Add what q finds in [from, to) of the arena to out.  A scan that fills vec
+ * has stopped at walk_end, or may have; one that does not has reached the end,
  * whatever walk_end says.
  */
 static int
@@ -130,7 +130,7 @@ scan_range(struct wpa *w, const struct query *q, size_t from, size_t to,
 		if (n < 0) {
 			if (errno == EINTR || errno == EAGAIN)
 				continue;
-			/* EPERM: it is not our mapping any more (fork, mremap). */
+			/* Not the mapping that was registered (mremap). */
 			return errno == EPERM ? HS_ETRACK : -errno;
 		}
 		for (i = 0; i < n; i++)
@@ -153,8 +153,8 @@ collect_wpa(void *priv, struct hs_pageset *out)
 
 	rc = scan_range(w, &query_written, 0, w->settled, out);
 	if (rc == 0)
-		rc = scan_range(
-		    w, &query_written_copies, w->settled, w->image, out);
+		rc = scan_range(w, &query_written_copies, w->settled, w->image,
+		    out);
 	if (rc == 0)
 		rc = scan_range(w, &query_written, w->image, w->armed, out);
 	if (rc == 0 && w->pending != NULL) {
@@ -196,13 +196,13 @@ judge_suspects(struct wpa *w, size_t from, size_t to)
 
 	if (swap) {
 		for (page = 0; hs_pageset_next(w->suspects, page, &page);
-		    page++)
+		     page++)
 			touch_page(w->base + page * HS_ARENA_PAGE_BYTES);
 	}
 	rc = scan_range(w, swap ? &query_present_file : &query_present_copies,
 	    from, to, w->seen);
-	for (page = 0;
-	    rc == 0 && hs_pageset_next(w->suspects, page, &page); page++)
+	for (page = 0; rc == 0 && hs_pageset_next(w->suspects, page, &page);
+	     page++)
 		if (hs_pageset_has(w->seen, page) != swap)
 			hs_pageset_add(w->pending, page, 1);
 	return rc;
@@ -291,10 +291,10 @@ open_uffd(struct wpa *w, char *why, size_t why_size)
 	};
 	long fd;
 
-	fd = hs_fault(HS_FAULT_USERFAULTFD) ?
-	    (errno = EPERM, -1) :
-	    syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK |
-		    UFFD_USER_MODE_ONLY);
+	fd = hs_fault(HS_FAULT_USERFAULTFD)
+	    ? (errno = EPERM, -1)
+	    : syscall(SYS_userfaultfd,
+		  O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 	if (fd < 0 && errno == EPERM)
 		return fail_open(errno, why, why_size,
 		    "userfaultfd is not permitted (EPERM): a container's"
@@ -315,9 +315,9 @@ open_uffd(struct wpa *w, char *why, size_t why_size)
 static int
 open_pagemap(struct wpa *w, char *why, size_t why_size)
 {
-	w->pagemap = hs_fault(HS_FAULT_PAGEMAP_OPEN) ?
-	    (errno = EACCES, -1) :
-	    open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	w->pagemap = hs_fault(HS_FAULT_PAGEMAP_OPEN)
+	    ? (errno = EACCES, -1)
+	    : open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (w->pagemap < 0)
 		return fail_open(errno, why, why_size,
 		    "/proc/self/pagemap cannot be opened: %s; mount /proc, and"
@@ -340,8 +340,8 @@ register_range(struct wpa *w, char *why, size_t why_size)
 	return fail_open(errno, why, why_size,
 	    "checkpoint memory cannot be watched by userfaultfd: %s%s",
 	    strerrordesc_np(errno),
-	    errno == EBUSY ? "; another userfaultfd watches it already" :
-			     "; use tracker=full");
+	    errno == EBUSY ? "; another userfaultfd watches it already"
+			   : "; use tracker=full");
 }
 
 static int
@@ -396,8 +396,8 @@ open_wpa(void **priv, void *base, size_t len, bool fresh, char *why,
 		rc = create_sets(w);
 	/*
 	 * A huge page would be written as one: the first byte in a region makes
-	 * 512 pages dirty.  Memory that is armed as it comes into use gets none,
-	 * but for this also what is dropped, or lazy, must not.
+	 * 512 pages dirty.  Memory that is armed as it comes into use gets
+	 * none; with this, what is lazy or was dropped gets none either.
 	 */
 	if (rc == 0)
 		(void)madvise(base, len, MADV_NOHUGEPAGE);

@@ -24,8 +24,8 @@ count_dir_pages(size_t bytes)
 uint32_t
 hs_layout_meta_pages(size_t bytes)
 {
-	uint32_t least = HS_LAYOUT_DIR_PAGE + count_dir_pages(bytes) +
-	    HS_LAYOUT_LEAF_PAGES;
+	uint32_t least =
+	    HS_LAYOUT_DIR_PAGE + count_dir_pages(bytes) + HS_LAYOUT_LEAF_PAGES;
 
 	return (least + HS_LAYOUT_EXTENT_PAGES - 1) / HS_LAYOUT_EXTENT_PAGES *
 	    HS_LAYOUT_EXTENT_PAGES;
@@ -47,8 +47,7 @@ hs_layout_format(struct hs_heap *h)
 	head->used_bytes = (uint64_t)meta * HS_ARENA_PAGE_BYTES;
 	head->leaf_next = HS_LAYOUT_DIR_PAGE + count_dir_pages(bytes);
 	/* A leaf does not cross the end of the extent. */
-	head->leaf_end = meta -
-	    (meta - head->leaf_next) % HS_LAYOUT_LEAF_PAGES;
+	head->leaf_end = meta - (meta - head->leaf_next) % HS_LAYOUT_LEAF_PAGES;
 	head->fresh_page = meta;
 }
 
@@ -59,8 +58,8 @@ hs_layout_judge(const struct hs_layout_head *head,
 	if (head->magic != HS_LAYOUT_MAGIC)
 		return HS_ECORRUPT;
 	if (head->version != HS_LAYOUT_VERSION ||
-	    head->page_bytes != HS_ARENA_PAGE_BYTES ||
-	    head->base != g->base || head->bytes != g->bytes)
+	    head->page_bytes != HS_ARENA_PAGE_BYTES || head->base != g->base ||
+	    head->bytes != g->bytes)
 		return HS_EINCOMPATIBLE;
 	if (head->used_bytes != used_bytes || used_bytes > g->bytes ||
 	    used_bytes % HS_ARENA_EXTENT_BYTES != 0)
@@ -89,7 +88,7 @@ verify_lists(const struct hs_heap *h)
 		if (h->head->slab[i] == 0)
 			continue;
 		d = hs_layout_desc(h, h->head->slab[i]);
-		if (d == NULL || d->kind != HS_KIND_SLAB || d->class != i)
+		if (d == NULL || d->kind != HS_KIND_SLAB || d->size_class != i)
 			return HS_ECORRUPT;
 	}
 	return 0;

@@ -54,7 +54,7 @@ enum hs_layout_kind {
 
 struct hs_layout_desc {
 	uint8_t kind;
-	uint8_t class;		/* SLAB */
+	uint8_t size_class;		/* SLAB */
 	uint16_t nfree;		/* SLAB: free slots */
 	uint32_t npages;	/* of the run; BODY: pages back to the first */
 	uint32_t prev;		/* FREE, SLAB: neighbours in the list */

@@ -23,8 +23,7 @@ void hs_pageset_clear(struct hs_pageset *s);	/* cost: the members' */
 bool hs_pageset_has(const struct hs_pageset *s, size_t page);
 size_t hs_pageset_count(const struct hs_pageset *s);	/* kept, O(1) */
 /* First member >= from; false when there is none. */
-bool hs_pageset_next(
-    const struct hs_pageset *s, size_t from, size_t *page);
+bool hs_pageset_next(const struct hs_pageset *s, size_t from, size_t *page);
 /* dst = dst + src; both of the same npages. */
 void hs_pageset_merge(struct hs_pageset *dst, const struct hs_pageset *src);
 

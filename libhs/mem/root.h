@@ -12,10 +12,10 @@
  * Name p, which must be in a data page; NULL removes the name, if there is one.
  * HS_EMISUSE: bad name or pointer; HS_EARENA: all places are taken.
  */
-HS_MUST_CHECK int hs_root_set(
-    struct hs_heap *h, const char *name, const void *p);
+HS_MUST_CHECK int hs_root_set(struct hs_heap *h, const char *name,
+    const void *p);
 /* -ENOENT: no such name. */
-HS_MUST_CHECK int hs_root_get(
-    const struct hs_heap *h, const char *name, void **out);
+HS_MUST_CHECK int hs_root_get(const struct hs_heap *h, const char *name,
+    void **out);
 
 #endif

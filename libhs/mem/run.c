@@ -30,13 +30,14 @@ is_linked(const struct hs_heap *h, uint32_t page)
 	    d->npages > hs_layout_used(h) - page)
 		return false;
 	tail = hs_layout_desc(h, page + d->npages - 1);
-	if (tail != d && (tail == NULL || tail->kind != HS_KIND_TAIL ||
-			     tail->npages != d->npages))
+	if (tail != d &&
+	    (tail == NULL || tail->kind != HS_KIND_TAIL ||
+		tail->npages != d->npages))
 		return false;
 	p = d->prev == 0 ? NULL : hs_layout_desc(h, d->prev);
 	n = d->next == 0 ? NULL : hs_layout_desc(h, d->next);
-	if (d->prev == 0 ? h->head->bin[hs_run_bin(d->npages)] != page :
-			   p == NULL || p->next != page)
+	if (d->prev == 0 ? h->head->bin[hs_run_bin(d->npages)] != page
+			 : p == NULL || p->next != page)
 		return false;
 	return d->next == 0 || (n != NULL && n->prev == page);
 }
@@ -180,8 +181,8 @@ plan_growth(const struct hs_heap *h, uint32_t npages, struct growth *g)
 	uint32_t used = hs_layout_used(h);
 	uint32_t below = find_free_below(h, used);
 	uint32_t tail = below == 0 ? 0 : used - below;
-	uint32_t room = (h->head->leaf_end - h->head->leaf_next) /
-	    HS_LAYOUT_LEAF_PAGES;
+	uint32_t room =
+	    (h->head->leaf_end - h->head->leaf_next) / HS_LAYOUT_LEAF_PAGES;
 	uint32_t leaves_an_extent =
 	    HS_LAYOUT_EXTENT_PAGES / HS_LAYOUT_LEAF_PAGES;
 
@@ -190,8 +191,9 @@ plan_growth(const struct hs_heap *h, uint32_t npages, struct growth *g)
 	if (g->data_extents > room) {
 		/* Leaves part the new data from the free tail. */
 		g->data_extents = round_up_extents(npages);
-		g->meta_extents = (g->data_extents - room +
-		    leaves_an_extent - 1) / leaves_an_extent;
+		g->meta_extents =
+		    (g->data_extents - room + leaves_an_extent - 1) /
+		    leaves_an_extent;
 	}
 	if ((uint64_t)g->meta_extents + g->data_extents >
 	    (h->npages - used) / HS_LAYOUT_EXTENT_PAGES)
@@ -316,8 +318,8 @@ count_stale(struct hs_heap *h, uint32_t page, uint32_t npages)
 }
 
 int
-hs_run_take(struct hs_heap *h, uint32_t npages, uint32_t align,
-    uint32_t *page, uint32_t *stale)
+hs_run_take(struct hs_heap *h, uint32_t npages, uint32_t align, uint32_t *page,
+    uint32_t *stale)
 {
 	uint32_t first = (uint32_t)((uintptr_t)h->base / HS_ARENA_PAGE_BYTES);
 	uint32_t want, from, at;

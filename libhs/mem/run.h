@@ -14,8 +14,8 @@
 #include "mem/layout.h"
 
 /*
- * A run of npages whose first page is a multiple of align pages (of two's power)
- * of the address space.  *stale: how many of its first pages may hold old
+ * A run of npages whose first page is a multiple of align pages (a power of
+ * two) of the address space.  *stale: how many of its first pages may hold old
  * bytes; the others are zero.  HS_EARENA when there is no room, or what the
  * grow callback returned.
  */
@@ -24,8 +24,8 @@ HS_MUST_CHECK int hs_run_take(struct hs_heap *h, uint32_t npages,
 /* page is the first of a run in use (HS_KIND_RUN). */
 HS_MUST_CHECK int hs_run_give(struct hs_heap *h, uint32_t page);
 /* Shorten or lengthen in place; HS_EARENA when what follows is not free. */
-HS_MUST_CHECK int hs_run_resize(
-    struct hs_heap *h, uint32_t page, uint32_t npages);
+HS_MUST_CHECK int hs_run_resize(struct hs_heap *h, uint32_t page,
+    uint32_t npages);
 /* The bin of a free run of npages. */
 unsigned hs_run_bin(uint32_t npages);
 

@@ -6,7 +6,7 @@
 
 #include "mem/run.h"
 
-/* Four classes a power of two above 128: at most a fifth is lost to rounding. */
+/* Four classes a power of two above 128: rounding loses a fifth at most. */
 const struct hs_slab_class hs_slab_classes[HS_LAYOUT_CLASSES] = {
 	{ 16, 1, 256 },
 	{ 32, 1, 128 },
@@ -56,8 +56,8 @@ hs_slab_class(size_t len)
 static bool
 is_slab(const struct hs_layout_desc *d)
 {
-	return d->kind == HS_KIND_SLAB && d->class < HS_LAYOUT_CLASSES &&
-	    d->npages == hs_slab_classes[d->class].npages;
+	return d->kind == HS_KIND_SLAB && d->size_class < HS_LAYOUT_CLASSES &&
+	    d->npages == hs_slab_classes[d->size_class].npages;
 }
 
 /* ---- lists of slabs with a free slot ---- */
@@ -72,8 +72,8 @@ is_linked(const struct hs_heap *h, uint32_t page)
 		return false;
 	p = d->prev == 0 ? NULL : hs_layout_desc(h, d->prev);
 	n = d->next == 0 ? NULL : hs_layout_desc(h, d->next);
-	if (d->prev == 0 ? h->head->slab[d->class] != page :
-			   p == NULL || p->next != page)
+	if (d->prev == 0 ? h->head->slab[d->size_class] != page
+			 : p == NULL || p->next != page)
 		return false;
 	return d->next == 0 || (n != NULL && n->prev == page);
 }
@@ -86,7 +86,7 @@ unlink_slab(struct hs_heap *h, struct hs_layout_desc *d)
 	if (d->prev != 0)
 		hs_layout_desc(h, d->prev)->next = d->next;
 	else
-		h->head->slab[d->class] = d->next;
+		h->head->slab[d->size_class] = d->next;
 	d->prev = d->next = 0;
 }
 
@@ -94,18 +94,18 @@ static void
 link_slab(struct hs_heap *h, uint32_t page, struct hs_layout_desc *d)
 {
 	d->prev = 0;
-	d->next = h->head->slab[d->class];
+	d->next = h->head->slab[d->size_class];
 	if (d->next != 0)
 		hs_layout_desc(h, d->next)->prev = page;
-	h->head->slab[d->class] = page;
+	h->head->slab[d->size_class] = page;
 }
 
 /* ---- making and unmaking ---- */
 
 static int
-create_slab(struct hs_heap *h, unsigned class, uint32_t *out)
+create_slab(struct hs_heap *h, unsigned size_class, uint32_t *out)
 {
-	const struct hs_slab_class *c = &hs_slab_classes[class];
+	const struct hs_slab_class *c = &hs_slab_classes[size_class];
 	struct hs_layout_desc *d;
 	uint32_t page, stale, i;
 	int rc;
@@ -120,7 +120,7 @@ create_slab(struct hs_heap *h, unsigned class, uint32_t *out)
 	}
 	d = hs_layout_desc(h, page);
 	d->kind = HS_KIND_SLAB;
-	d->class = (uint8_t)class;
+	d->size_class = (uint8_t)size_class;
 	d->nfree = c->nslots;
 	memset(d->slots, 0, sizeof(d->slots));
 	for (i = 0; i < c->nslots; i++)
@@ -139,7 +139,7 @@ is_empty(const struct hs_heap *h, uint32_t page, const struct hs_layout_desc *d)
 
 	for (i = 0; i < HS_LAYOUT_SLOTS / 64; i++)
 		n += (unsigned)__builtin_popcountll(d->slots[i]);
-	if (n != hs_slab_classes[d->class].nslots)
+	if (n != hs_slab_classes[d->size_class].nslots)
 		return false;
 	for (i = 1; i < d->npages; i++) {
 		body = hs_layout_desc(h, page + i);
@@ -168,20 +168,20 @@ destroy_slab(struct hs_heap *h, uint32_t page, struct hs_layout_desc *d)
 /* ---- slots ---- */
 
 int
-hs_slab_take(struct hs_heap *h, unsigned class, void **out)
+hs_slab_take(struct hs_heap *h, unsigned size_class, void **out)
 {
-	uint32_t page = h->head->slab[class];
+	uint32_t page = h->head->slab[size_class];
 	struct hs_layout_desc *d;
 	unsigned word = 0, slot;
 	int rc;
 
 	if (page == 0) {
-		rc = create_slab(h, class, &page);
+		rc = create_slab(h, size_class, &page);
 		if (rc < 0)
 			return rc;
 	}
 	d = hs_layout_desc(h, page);
-	if (!is_linked(h, page) || d->class != class)
+	if (!is_linked(h, page) || d->size_class != size_class)
 		return HS_ECORRUPT;
 	while (d->slots[word] == 0)
 		if (++word == HS_LAYOUT_SLOTS / 64)
@@ -191,7 +191,7 @@ hs_slab_take(struct hs_heap *h, unsigned class, void **out)
 	if (--d->nfree == 0)
 		unlink_slab(h, d);
 	*out = hs_layout_addr(h, page) +
-	    (size_t)slot * hs_slab_classes[class].bytes;
+	    (size_t)slot * hs_slab_classes[size_class].bytes;
 	return 0;
 }
 
@@ -211,10 +211,11 @@ find_slot(const struct hs_heap *h, uint32_t *page, const void *p,
 	}
 	if (d == NULL || !is_slab(d))
 		return HS_ECORRUPT;
-	bytes = hs_slab_classes[d->class].bytes;
+	bytes = hs_slab_classes[d->size_class].bytes;
 	off = (size_t)((const uint8_t *)p - hs_layout_addr(h, *page));
 	*slot = (unsigned)(off / bytes);
-	if (off % bytes != 0 || *slot >= hs_slab_classes[d->class].nslots ||
+	if (off % bytes != 0 ||
+	    *slot >= hs_slab_classes[d->size_class].nslots ||
 	    (d->slots[*slot / 64] >> (*slot % 64) & 1) != 0)
 		return HS_EMISUSE;
 	return 0;
@@ -237,7 +238,7 @@ hs_slab_give(struct hs_heap *h, uint32_t page, const void *p)
 	if (d->nfree++ == 0)
 		link_slab(h, page, d);
 	/* The last one of a class stays: no coming and going of pages. */
-	if (d->nfree == hs_slab_classes[d->class].nslots &&
+	if (d->nfree == hs_slab_classes[d->size_class].nslots &&
 	    (d->prev != 0 || d->next != 0))
 		return destroy_slab(h, page, d);
 	return 0;
@@ -245,7 +246,7 @@ hs_slab_give(struct hs_heap *h, uint32_t page, const void *p)
 
 int
 hs_slab_find(const struct hs_heap *h, uint32_t page, const void *p,
-    unsigned *class)
+    unsigned *size_class)
 {
 	unsigned slot;
 	int rc;
@@ -253,6 +254,6 @@ hs_slab_find(const struct hs_heap *h, uint32_t page, const void *p,
 	rc = find_slot(h, &page, p, &slot);
 	if (rc < 0)
 		return rc;
-	*class = hs_layout_desc(h, page)->class;
+	*size_class = hs_layout_desc(h, page)->size_class;
 	return 0;
 }

@@ -24,11 +24,12 @@ extern const struct hs_slab_class hs_slab_classes[HS_LAYOUT_CLASSES];
 
 /* The least class of at least len bytes; len is 1..HS_SLAB_MAX_BYTES. */
 unsigned hs_slab_class(size_t len);
-HS_MUST_CHECK int hs_slab_take(struct hs_heap *h, unsigned class, void **out);
+HS_MUST_CHECK int hs_slab_take(struct hs_heap *h, unsigned size_class,
+    void **out);
 /* page is HS_KIND_SLAB or HS_KIND_BODY.  HS_EMISUSE: not a slot, or free. */
 HS_MUST_CHECK int hs_slab_give(struct hs_heap *h, uint32_t page, const void *p);
 /* The class of the live slot that starts at p; HS_EMISUSE if none does. */
 HS_MUST_CHECK int hs_slab_find(const struct hs_heap *h, uint32_t page,
-    const void *p, unsigned *class);
+    const void *p, unsigned *size_class);
 
 #endif

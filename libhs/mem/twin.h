@@ -26,8 +26,8 @@
 struct hs_twin;
 
 /* npages of the arena; at most bound_bytes of twins are kept. */
-HS_MUST_CHECK int hs_twin_create(
-    struct hs_twin **out, size_t npages, size_t bound_bytes);
+HS_MUST_CHECK int hs_twin_create(struct hs_twin **out, size_t npages,
+    size_t bound_bytes);
 /* Buffers that were taken and not given back are freed, too. */
 void hs_twin_destroy(struct hs_twin *t);
 

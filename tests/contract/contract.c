@@ -115,8 +115,9 @@ pick_page(struct writer *w, unsigned mode, size_t npages, size_t i)
 static void
 write_batch(struct writer *w)
 {
-	size_t npages = __atomic_load_n(&w->run->armed, __ATOMIC_ACQUIRE) /
-	    PAGE, page, word, i;
+	size_t npages =
+		   __atomic_load_n(&w->run->armed, __ATOMIC_ACQUIRE) / PAGE,
+	       page, word, i;
 	unsigned mode = (unsigned)(next_random(&w->random) % 8);
 	uint64_t *p;
 
@@ -217,7 +218,8 @@ build_memory(struct run *run)
 	run->fd = memfd_create("contract", MFD_CLOEXEC);
 	need(run->fd >= 0 && ftruncate(run->fd, (off_t)c->bytes) == 0, "memfd");
 	need(mmap(run->shadow, c->bytes, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED, run->fd, 0) == run->shadow, "mmap");
+		 MAP_SHARED | MAP_FIXED, run->fd, 0) == run->shadow,
+	    "mmap");
 	if (c->huge)
 		(void)madvise(run->shadow, c->bytes, MADV_HUGEPAGE);
 	/* Some pages of an image were never written. */
@@ -232,7 +234,7 @@ build_memory(struct run *run)
 
 /* ---- arming ---- */
 
-/* What is in the new extents before they are armed is clean: the shadow has it. */
+/* What is in new extents before they are armed is clean: the shadow has it. */
 static void
 grow_armed(struct run *run, size_t to)
 {
@@ -432,8 +434,8 @@ collect_set(struct run *run)
 	int rc;
 
 	for (n = 0; n < NWRITERS; n++)
-		upto[n] = __atomic_load_n(
-		    &run->writer[n].done, __ATOMIC_ACQUIRE);
+		upto[n] =
+		    __atomic_load_n(&run->writer[n].done, __ATOMIC_ACQUIRE);
 	hs_pageset_clear(run->set);
 	rc = run->c->ops->collect(run->priv, run->set);
 	if (rc < 0)
@@ -462,8 +464,10 @@ compare_shadow(struct run *run, bool whole)
 	for (page = 0; hs_pageset_next(run->touched, page, &page); page++)
 		if (memcmp(run->base + page * PAGE, run->shadow + page * PAGE,
 			PAGE) != 0)
-			break_rule(run, "D2: page %zu differs after collect"
-			    " %zu", page, run->r->collects);
+			break_rule(run,
+			    "D2: page %zu differs after collect"
+			    " %zu",
+			    page, run->r->collects);
 	hs_pageset_clear(run->touched);
 	(void)pthread_rwlock_unlock(&run->gate);
 }
@@ -488,8 +492,9 @@ step_run(struct run *run, size_t round)
 	if (round % 8 == 7 && run->armed < c->bytes) {
 		size_t step = c->bytes / 16 / EXTENT * EXTENT + EXTENT;
 
-		grow_armed(run, c->bytes - run->armed < step ?
-			c->bytes : run->armed + step);
+		grow_armed(run,
+		    c->bytes - run->armed < step ? c->bytes
+						 : run->armed + step);
 	}
 	if (c->adversary)
 		write_otherwise(run);
@@ -515,13 +520,14 @@ init_run(struct run *run, uint64_t seed)
 
 	run->random = seed;
 	(void)pthread_rwlockattr_init(&attr);
-	(void)pthread_rwlockattr_setkind_np(
-	    &attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlockattr_setkind_np(&attr,
+	    PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	(void)pthread_rwlock_init(&run->gate, &attr);
 	need(hs_pageset_create(&run->set, npages) == 0 &&
 		hs_pageset_create(&run->must, npages) == 0 &&
 		hs_pageset_create(&run->exempt, npages) == 0 &&
-		hs_pageset_create(&run->touched, npages) == 0, "pageset");
+		hs_pageset_create(&run->touched, npages) == 0,
+	    "pageset");
 	build_memory(run);
 	open_tracker(run);
 	for (n = 0; n < NWRITERS; n++) {
@@ -529,7 +535,8 @@ init_run(struct run *run, uint64_t seed)
 		run->writer[n].random = seed * NWRITERS + n + 1;
 		run->writer[n].value = (uint64_t)(n + 1) << 56;
 		need(pthread_create(&run->writer[n].thread, NULL, run_writer,
-			 &run->writer[n]) == 0, "pthread_create");
+			 &run->writer[n]) == 0,
+		    "pthread_create");
 	}
 }
 
@@ -541,7 +548,7 @@ fini_run(struct run *run)
 	__atomic_store_n(&run->stop, true, __ATOMIC_RELAXED);
 	for (n = 0; n < NWRITERS; n++)
 		(void)pthread_join(run->writer[n].thread, NULL);
-	/* The small ones in whole; the others' untouched pages cost too much. */
+	/* Small ones in whole; the others' untouched pages cost too much. */
 	compare_shadow(run, run->c->bytes <= 128 * MIB);
 	run->c->ops->close(run->priv);
 	hs_pageset_destroy(run->set);

@@ -30,8 +30,8 @@ struct contract {
 	const char *name;
 	const struct hs_dirty_ops *ops;
 	size_t bytes;		/* of the arena */
-	bool restored;		/* three quarters of it are an image's mapping */
-	bool huge;		/* MADV_HUGEPAGE, and filled before it is armed */
+	bool restored;		/* three quarters are an image's mapping */
+	bool huge;		/* MADV_HUGEPAGE, filled before it is armed */
 	bool adversary;		/* writes that are not stores of a thread */
 };
 

@@ -16,26 +16,48 @@
 #include "tests/contract/contract.h"
 
 static const struct contract contracts[] = {
-	{ .name = "full, anonymous", .ops = &hs_dirty_full, .bytes = 16 * MIB,
+	{ .name = "full, anonymous",
+	    .ops = &hs_dirty_full,
+	    .bytes = 16 * MIB,
 	    .adversary = true },
-	{ .name = "full, restored", .ops = &hs_dirty_full, .bytes = 16 * MIB,
-	    .restored = true, .adversary = true },
+	{ .name = "full, restored",
+	    .ops = &hs_dirty_full,
+	    .bytes = 16 * MIB,
+	    .restored = true,
+	    .adversary = true },
 	{ .name = "wpa, anonymous", .ops = &hs_dirty_wpa, .bytes = 16 * MIB },
-	{ .name = "wpa, anonymous, adversaries", .ops = &hs_dirty_wpa,
-	    .bytes = 64 * MIB, .adversary = true },
-	{ .name = "wpa, anonymous, huge pages", .ops = &hs_dirty_wpa,
-	    .bytes = 64 * MIB, .huge = true, .adversary = true },
-	{ .name = "wpa, anonymous, 1.25 GiB", .ops = &hs_dirty_wpa,
-	    .bytes = 1280 * MIB },
-	{ .name = "wpa, restored", .ops = &hs_dirty_wpa, .bytes = 64 * MIB,
-	    .restored = true },
-	{ .name = "wpa, restored, adversaries", .ops = &hs_dirty_wpa,
-	    .bytes = 128 * MIB, .restored = true, .adversary = true },
-	{ .name = "wpa, restored, huge pages", .ops = &hs_dirty_wpa,
-	    .bytes = 64 * MIB, .restored = true, .huge = true,
+	{ .name = "wpa, anonymous, adversaries",
+	    .ops = &hs_dirty_wpa,
+	    .bytes = 64 * MIB,
 	    .adversary = true },
-	{ .name = "wpa with swap, restored", .ops = &contract_wpa_swap,
-	    .bytes = 128 * MIB, .restored = true, .adversary = true },
+	{ .name = "wpa, anonymous, huge pages",
+	    .ops = &hs_dirty_wpa,
+	    .bytes = 64 * MIB,
+	    .huge = true,
+	    .adversary = true },
+	{ .name = "wpa, anonymous, 1.25 GiB",
+	    .ops = &hs_dirty_wpa,
+	    .bytes = 1280 * MIB },
+	{ .name = "wpa, restored",
+	    .ops = &hs_dirty_wpa,
+	    .bytes = 64 * MIB,
+	    .restored = true },
+	{ .name = "wpa, restored, adversaries",
+	    .ops = &hs_dirty_wpa,
+	    .bytes = 128 * MIB,
+	    .restored = true,
+	    .adversary = true },
+	{ .name = "wpa, restored, huge pages",
+	    .ops = &hs_dirty_wpa,
+	    .bytes = 64 * MIB,
+	    .restored = true,
+	    .huge = true,
+	    .adversary = true },
+	{ .name = "wpa with swap, restored",
+	    .ops = &contract_wpa_swap,
+	    .bytes = 128 * MIB,
+	    .restored = true,
+	    .adversary = true },
 };
 
 #define NCONTRACTS (sizeof(contracts) / sizeof(contracts[0]))
@@ -84,12 +106,11 @@ test_contract(const struct contract *c, uint64_t seed, double seconds)
 	r = sum;
 	(void)snprintf(detail, sizeof(detail),
 	    "%zu writes, %zu collects of %zu pages (largest %zu), %zu settles,"
-	    " %zu MiB in huge pages%s%s", r.writes, r.collects, r.pages,
-	    r.largest, r.settles, r.huge_bytes / MIB,
-	    r.broken[0] != '\0' ? "; " : "", r.broken);
+	    " %zu MiB in huge pages%s%s",
+	    r.writes, r.collects, r.pages, r.largest, r.settles,
+	    r.huge_bytes / MIB, r.broken[0] != '\0' ? "; " : "", r.broken);
 	/* A run in which nothing happened shows nothing. */
-	report(r.broken[0] == '\0' && r.writes > 1000,
-	    c->name, detail);
+	report(r.broken[0] == '\0' && r.writes > 1000, c->name, detail);
 }
 
 /* ---- the harness finds faults: backends that break a rule ---- */
@@ -227,8 +248,8 @@ test_exact(const char *name, const struct hs_dirty_ops *ops, bool restored)
 	if (x.base == MAP_FAILED || hs_pageset_create(&x.set, x.npages) < 0 ||
 	    hs_pageset_create(&x.want, x.npages) < 0)
 		abort();
-	ok = ops->open(&x.priv, x.base, bytes, !restored, why, sizeof(why)) ==
-	    0;
+	ok =
+	    ops->open(&x.priv, x.base, bytes, !restored, why, sizeof(why)) == 0;
 	if (ok) {
 		ok = ops->arm(x.priv, bytes) == 0;
 		for (i = 0; ok && i < sizeof(counts) / sizeof(counts[0]); i++)
@@ -256,14 +277,15 @@ test_choice(void)
 
 	rc = hs_dirty_create(&d, NULL, base, MIB, true, why, sizeof(why));
 	report(rc == 0 && strcmp(hs_dirty_name(d), "wpa") == 0 &&
-		why[0] == '\0', "auto chooses wpa here", why);
+		why[0] == '\0',
+	    "auto chooses wpa here", why);
 	if (rc < 0)
 		return;
 	rc = hs_dirty_create(&second, "wpa", base, MIB, true, why, sizeof(why));
 	report(rc == HS_ETRACK && strstr(why, "another userfaultfd") != NULL,
 	    "a second tracker of the same memory is refused", why);
-	rc = hs_dirty_create(&second, "best", base, MIB, true, why,
-	    sizeof(why));
+	rc =
+	    hs_dirty_create(&second, "best", base, MIB, true, why, sizeof(why));
 	report(rc == HS_EMISUSE && strstr(why, "\"best\"") != NULL,
 	    "an unknown tracker is refused", why);
 	/* What the program moves away is not tracked any more: say so. */

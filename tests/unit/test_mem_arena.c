@@ -58,7 +58,9 @@ copy_image(struct hs_arena *a)
 
 /* ---- random operations against a model ---- */
 
-enum { LIVE = 600 };
+enum {
+	LIVE = 600
+};
 
 struct object {
 	uint8_t *p;
@@ -103,8 +105,8 @@ expect_apart(const struct object *all, const struct object *o)
 
 	for (i = all; i < all + LIVE; i++)
 		if (i != o && i->p != NULL)
-			CU_ASSERT(i->p + i->len <= o->p ||
-			    o->p + o->len <= i->p);
+			CU_ASSERT(
+			    i->p + i->len <= o->p || o->p + o->len <= i->p);
 }
 
 static void
@@ -115,8 +117,8 @@ alloc_object(struct hs_arena *a, struct hs_random *r, struct object *all,
 	void *p = NULL;
 
 	o->len = random_len(r);
-	o->align = (size_t)16 << (hs_random_below(r, 8) == 0 ?
-			      hs_random_below(r, 13) : 0);
+	o->align = (size_t)16
+	    << (hs_random_below(r, 8) == 0 ? hs_random_below(r, 13) : 0);
 	if (hs_arena_alloc(a, o->align, o->len, zero, &p) == HS_EARENA) {
 		o->p = NULL;
 		return;
@@ -222,8 +224,8 @@ a_restored_arena_goes_on(void)
 		fd = copy_image(a);
 		used = hs_arena_used(a);
 		hs_arena_destroy(a);
-		CU_ASSERT_EQUAL_FATAL(
-		    hs_arena_create(&a, &g, why, sizeof(why)), 0);
+		CU_ASSERT_EQUAL_FATAL(hs_arena_create(&a, &g, why, sizeof(why)),
+		    0);
 		CU_ASSERT_EQUAL_FATAL(hs_arena_restore(a, fd, used), 0);
 		(void)close(fd);
 		CU_ASSERT_EQUAL(hs_arena_used(a), used);
@@ -232,8 +234,8 @@ a_restored_arena_goes_on(void)
 		CU_ASSERT_PTR_EQUAL(p, o->p);
 		for (o = all; o < all + LIVE; o++)
 			if (o->p != NULL)
-				CU_ASSERT_EQUAL(
-				    count_other_bytes(o, o->len), 0);
+				CU_ASSERT_EQUAL(count_other_bytes(o, o->len),
+				    0);
 	}
 	operate(a, &r, all, 1500);
 	hs_arena_destroy(a);
@@ -255,16 +257,14 @@ misuse_is_told_and_changes_nothing(void)
 	CU_ASSERT_EQUAL_FATAL(hs_arena_alloc(a, 16, 4000, false, &slab4), 0);
 	void *const bad[] = {
 		&local,				/* foreign */
-		(void *)(uintptr_t)16,
-		base - 1,
-		base + 64 * MIB,
+		(void *)(uintptr_t)16, base - 1, base + 64 * MIB,
 		base,				/* the header */
 		base + PAGE,			/* the directory */
 		base + 5 * PAGE,		/* a leaf */
 		(uint8_t *)small + 1,		/* interior, odd */
 		(uint8_t *)small + 16,		/* interior */
 		(uint8_t *)small + 48,		/* a free slot */
-		(uint8_t *)small + 85 * 48,	/* the rest of the slab's page */
+		(uint8_t *)small + 85 * 48,	/* the rest of its page */
 		(uint8_t *)large + 16,
 		(uint8_t *)large + PAGE,	/* a page inside a run */
 		(uint8_t *)large + 12 * PAGE,	/* its last page */
@@ -275,8 +275,8 @@ misuse_is_told_and_changes_nothing(void)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		CU_ASSERT_EQUAL(hs_arena_free(a, bad[i]), HS_EMISUSE);
 		CU_ASSERT_EQUAL(hs_arena_usable(a, bad[i]), 0);
-		CU_ASSERT_EQUAL(
-		    hs_arena_realloc(a, bad[i], 100, &out), HS_EMISUSE);
+		CU_ASSERT_EQUAL(hs_arena_realloc(a, bad[i], 100, &out),
+		    HS_EMISUSE);
 	}
 	CU_ASSERT_PTR_EQUAL(out, &local);
 	CU_ASSERT_EQUAL(hs_arena_alloc(a, 24, 10, false, &out), -EINVAL);
@@ -301,8 +301,9 @@ joined_runs_forget_their_heads(void)
 	size_t i;
 
 	for (i = 0; i < 8; i++)
-		CU_ASSERT_EQUAL_FATAL(
-		    hs_arena_alloc(a, 16, 40000, false, &p[i]), 0);
+		CU_ASSERT_EQUAL_FATAL(hs_arena_alloc(a, 16, 40000, false,
+					  &p[i]),
+		    0);
 	for (i = 0; i < 8; i++)
 		CU_ASSERT_EQUAL(hs_arena_free(a, p[(i * 3) % 8]), 0);
 	CU_ASSERT_EQUAL_FATAL(hs_arena_alloc(a, 16, 320000, false, &all), 0);
@@ -322,14 +323,12 @@ a_full_arena_says_so_and_recovers(void)
 	void *p[400], *out = NULL;
 	size_t n = 0, i;
 
-	while (n < 400 &&
-	    hs_arena_alloc(a, 16, 60000, false, &p[n]) == 0)
+	while (n < 400 && hs_arena_alloc(a, 16, 60000, false, &p[n]) == 0)
 		n++;
 	CU_ASSERT(n > 14 * MIB / 61440 - 4 && n < 400);
 	CU_ASSERT_EQUAL(hs_arena_used(a), 16 * MIB);
 	CU_ASSERT_EQUAL(hs_arena_alloc(a, 16, 60000, false, &out), HS_EARENA);
-	CU_ASSERT_EQUAL(
-	    hs_arena_realloc(a, p[3], 120000, &out), HS_EARENA);
+	CU_ASSERT_EQUAL(hs_arena_realloc(a, p[3], 120000, &out), HS_EARENA);
 	CU_ASSERT_EQUAL(hs_arena_realloc(a, p[3], 30000, &out), 0);
 	CU_ASSERT_PTR_EQUAL(out, p[3]);
 	expect_sound(a);
@@ -338,10 +337,10 @@ a_full_arena_says_so_and_recovers(void)
 	expect_sound(a);
 	CU_ASSERT_EQUAL(hs_arena_alloc(a, 16, 14 * MIB, true, &out), 0);
 	CU_ASSERT_EQUAL(*((uint8_t *)out + 14 * MIB - 1), 0);
-	CU_ASSERT_EQUAL(
-	    hs_arena_alloc(a, 16, SIZE_MAX - 100, false, &out), HS_EARENA);
-	CU_ASSERT_EQUAL(
-	    hs_arena_alloc(a, (size_t)1 << 62, 16, false, &out), HS_EARENA);
+	CU_ASSERT_EQUAL(hs_arena_alloc(a, 16, SIZE_MAX - 100, false, &out),
+	    HS_EARENA);
+	CU_ASSERT_EQUAL(hs_arena_alloc(a, (size_t)1 << 62, 16, false, &out),
+	    HS_EARENA);
 	hs_arena_destroy(a);
 }
 
@@ -354,11 +353,13 @@ a_large_arena_gets_more_leaves(void)
 	size_t i;
 
 	for (i = 0; i < 40; i++)
-		CU_ASSERT_EQUAL_FATAL(
-		    hs_arena_alloc(a, 16, 100 * MIB, true, &p[i]), 0);
+		CU_ASSERT_EQUAL_FATAL(hs_arena_alloc(a, 16, 100 * MIB, true,
+					  &p[i]),
+		    0);
 	expect_sound(a);
-	CU_ASSERT_EQUAL_FATAL(
-	    hs_arena_alloc(a, 2 * MIB, 4500 * MIB, true, &big), 0);
+	CU_ASSERT_EQUAL_FATAL(hs_arena_alloc(a, 2 * MIB, 4500 * MIB, true,
+				  &big),
+	    0);
 	CU_ASSERT_EQUAL((uintptr_t)big % (2 * MIB), 0);
 	*((uint8_t *)big + 4500 * MIB - 1) = 1;
 	for (i = 0; i < 40; i++)
@@ -467,8 +468,7 @@ small_objects_share_few_regions(void)
 	int i;
 
 	for (i = 0; i < 10000; i++) {
-		CU_ASSERT_EQUAL_FATAL(
-		    hs_arena_alloc(a, 16, 48, false, &p), 0);
+		CU_ASSERT_EQUAL_FATAL(hs_arena_alloc(a, 16, 48, false, &p), 0);
 		if (low == NULL || (uint8_t *)p < low)
 			low = p;
 		if ((uint8_t *)p > high)
@@ -492,8 +492,8 @@ roots_are_found_replaced_and_removed(void)
 	CU_ASSERT_EQUAL(hs_arena_root_get(a, "x", &q), -ENOENT);
 	for (i = 0; i < HS_LAYOUT_ROOTS; i++) {
 		(void)snprintf(name, sizeof(name), "root number %d", i);
-		CU_ASSERT_EQUAL(
-		    hs_arena_root_set(a, name, (uint8_t *)p + i), 0);
+		CU_ASSERT_EQUAL(hs_arena_root_set(a, name, (uint8_t *)p + i),
+		    0);
 	}
 	CU_ASSERT_EQUAL(hs_arena_root_set(a, "one more", p), HS_EARENA);
 	CU_ASSERT_EQUAL(hs_arena_root_set(a, "root number 9", p), 0);
@@ -511,8 +511,8 @@ roots_are_found_replaced_and_removed(void)
 	CU_ASSERT_EQUAL(hs_arena_root_set(a, "", p), HS_EMISUSE);
 	CU_ASSERT_EQUAL(hs_arena_root_set(a, NULL, p), HS_EMISUSE);
 	CU_ASSERT_EQUAL(hs_arena_root_set(a, "stack", name), HS_EMISUSE);
-	CU_ASSERT_EQUAL(
-	    hs_arena_root_set(a, "records", hs_arena_base(a)), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hs_arena_root_set(a, "records", hs_arena_base(a)),
+	    HS_EMISUSE);
 	hs_arena_destroy(a);
 }
 
@@ -565,8 +565,8 @@ a_bad_geometry_is_refused(void)
 static void
 poke(int fd, size_t off, uint64_t value, size_t len)
 {
-	CU_ASSERT_EQUAL_FATAL(
-	    pwrite(fd, &value, len, (off_t)off), (ssize_t)len);
+	CU_ASSERT_EQUAL_FATAL(pwrite(fd, &value, len, (off_t)off),
+	    (ssize_t)len);
 }
 
 /* Refused, and the arena is as before: it can be formatted. */
@@ -653,7 +653,9 @@ damaged_records_are_told(void)
 		base = hs_arena_base(a);
 		for (i = 0; i < 64; i++)
 			CU_ASSERT_EQUAL_FATAL(hs_arena_alloc(a, 16,
-			    random_len(&r) % 20000, false, &p[i]), 0);
+						  random_len(&r) % 20000, false,
+						  &p[i]),
+			    0);
 		/* Kind, class, nfree or npages of one of the first 64 pages. */
 		base[2 * PAGE + 64 * hs_random_below(&r, 64) +
 		    hs_random_below(&r, 8)] ^=

@@ -42,7 +42,11 @@ a_kept_page_is_found_until_replaced_or_dropped(void)
 static void
 the_bound_holds_and_the_coldest_go(void)
 {
-	enum { NPAGES = 300, BOUND = 37, KEEPS = 5000 };
+	enum {
+		NPAGES = 300,
+		BOUND = 37,
+		KEEPS = 5000
+	};
 	unsigned kept_at[NPAGES] = { 0 }, now, i, newer;
 	struct hs_random r;
 	struct hs_twin *t;
@@ -98,7 +102,9 @@ resident_bytes(void)
 static void
 a_burst_leaves_no_memory_behind(void)
 {
-	enum { N = 65536 };
+	enum {
+		N = 65536
+	};
 	uint8_t **bufs = calloc(N, sizeof(*bufs));
 	size_t before, peak, after, i, round;
 	struct hs_twin *t;
@@ -124,7 +130,9 @@ a_burst_leaves_no_memory_behind(void)
 static void
 reserved_buffers_have_memory(void)
 {
-	enum { N = 400 };
+	enum {
+		N = 400
+	};
 	uint8_t *bufs[N];
 	size_t before, i;
 	struct hs_twin *t;
@@ -172,5 +180,4 @@ HS_SUITE(mem_twin, HS_TEST(a_kept_page_is_found_until_replaced_or_dropped),
     HS_TEST(the_bound_holds_and_the_coldest_go),
     HS_TEST(without_a_bound_nothing_is_kept),
     HS_TEST(a_burst_leaves_no_memory_behind),
-    HS_TEST(reserved_buffers_have_memory),
-    HS_TEST(every_way_of_copying_copies))
+    HS_TEST(reserved_buffers_have_memory), HS_TEST(every_way_of_copying_copies))
