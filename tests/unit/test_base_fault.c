@@ -95,6 +95,8 @@ a_mistyped_fault_stops_the_program(void)
 	CU_ASSERT_EQUAL(passes_failed("xport_send:0"), -1);
 	CU_ASSERT_EQUAL(passes_failed("xport_send:2x"), -1);
 	CU_ASSERT_EQUAL(passes_failed("99:1"), -1);
+	CU_ASSERT_EQUAL(passes_failed("12:1"), -1);
+	CU_ASSERT_EQUAL(passes_failed("0:1"), -1);
 }
 
 HS_SUITE(base_fault, HS_TEST(points_keep_their_numbers),

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -65,6 +68,7 @@ a_gone_peer_is_told(void)
 
 	open_pair(pair);
 	(void)close(pair[0]);
+	errno = EINTR;	/* of some call before: none of our business */
 	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, 0, NULL,
 			    0),
 	    0);
@@ -154,6 +158,41 @@ a_full_socket_says_so(void)
 }
 
 static void
+ignore_alarm(int signo)
+{
+	(void)signo;
+}
+
+/* A signal that ends each system call does not end ours. */
+static void
+signals_do_not_end_a_call(void)
+{
+	const struct itimerval often = { { 0, 1000 }, { 0, 1000 } };
+	const struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	struct sigaction sa = { .sa_handler = ignore_alarm }, old;
+	char buf[4];
+	int pair[2];
+	pid_t pid;
+
+	open_pair(pair);
+	pid = fork();
+	CU_ASSERT_NOT_EQUAL_FATAL(pid, -1);
+	if (pid == 0) {
+		(void)usleep(30000);
+		_exit(hs_sock_send(pair[0], "late", 4, NULL, 0) != 0);
+	}
+	CU_ASSERT_EQUAL(sigaction(SIGALRM, &sa, &old), 0);
+	CU_ASSERT_EQUAL(setitimer(ITIMER_REAL, &often, NULL), 0);
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, 0, NULL,
+			    0),
+	    4);
+	CU_ASSERT_EQUAL(setitimer(ITIMER_REAL, &never, NULL), 0);
+	CU_ASSERT_EQUAL(sigaction(SIGALRM, &old, NULL), 0);
+	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+	close_pair(pair);
+}
+
+static void
 the_clock_does_not_go_back(void)
 {
 	uint64_t last = hs_clock_ns(), start = last;
@@ -174,4 +213,5 @@ HS_SUITE(base_sock, HS_TEST(messages_keep_their_bounds),
     HS_TEST(a_gone_peer_is_told), HS_TEST(descriptors_come_along),
     HS_TEST(surplus_descriptors_are_closed),
     HS_TEST(a_long_message_is_refused_with_its_descriptors),
-    HS_TEST(a_full_socket_says_so), HS_TEST(the_clock_does_not_go_back))
+    HS_TEST(a_full_socket_says_so), HS_TEST(signals_do_not_end_a_call),
+    HS_TEST(the_clock_does_not_go_back))

@@ -43,6 +43,23 @@ check_ways(const uint8_t *a, const uint8_t *b)
 	CU_ASSERT_EQUAL(hs_delta_is_zero(b), expected.zero);
 }
 
+/* A way that is not listed is not tested, and one that is not there traps. */
+static void
+ways_are_those_of_this_processor(void)
+{
+	unsigned n = 0;
+
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx512bw"))
+		CU_ASSERT_STRING_EQUAL(hs_delta_way(n++)->name, "avx512");
+	if (__builtin_cpu_supports("avx2"))
+		CU_ASSERT_STRING_EQUAL(hs_delta_way(n++)->name, "avx2");
+#endif
+	CU_ASSERT_PTR_NOT_NULL_FATAL(hs_delta_way(n));
+	CU_ASSERT_STRING_EQUAL(hs_delta_way(n)->name, "portable");
+	CU_ASSERT_PTR_NULL(hs_delta_way(n + 1));
+}
+
 static void
 each_byte_is_compared(void)
 {
@@ -163,7 +180,7 @@ runs_cover_what_differs_and_little_else(void)
 	}
 }
 
-HS_SUITE(wire_delta, HS_TEST(each_byte_is_compared),
-    HS_TEST(ways_agree_on_random_pages), HS_TEST(near_runs_are_joined),
-    HS_TEST(runs_may_be_as_many_as_promised),
+HS_SUITE(wire_delta, HS_TEST(ways_are_those_of_this_processor),
+    HS_TEST(each_byte_is_compared), HS_TEST(ways_agree_on_random_pages),
+    HS_TEST(near_runs_are_joined), HS_TEST(runs_may_be_as_many_as_promised),
     HS_TEST(runs_cover_what_differs_and_little_else))

@@ -188,6 +188,84 @@ go_comes_back(void)
 	CU_ASSERT_STRING_EQUAL(out.group, "hs:db");
 }
 
+/* Each enumeration's last value, which a stricter rule would refuse. */
+static void
+last_values_come_back(void)
+{
+	struct hs_msg_state state = { .kind = HS_STATE_FAILED, .quorate = 1 };
+	struct hs_msg_term term = { .fresh = 1 };
+	struct hs_msg_policy policy = { .protection = HS_FENCED, .full = 1 };
+	uint8_t buf[128];
+	int len;
+
+	len = hs_msg_encode_state(buf, sizeof(buf), &head, &state);
+	CU_ASSERT_EQUAL_FATAL(len, 48 + HS_MSG_STATE_BYTES);
+	CU_ASSERT_EQUAL(hs_msg_decode_state(buf + 48, HS_MSG_STATE_BYTES,
+			    &state),
+	    0);
+	CU_ASSERT_EQUAL(state.kind, HS_STATE_FAILED);
+	len = hs_msg_encode_term(buf, sizeof(buf), &head, &term);
+	CU_ASSERT_EQUAL_FATAL(len, 48 + HS_MSG_TERM_BYTES);
+	CU_ASSERT_EQUAL(hs_msg_decode_term(buf + 48, HS_MSG_TERM_BYTES, &term),
+	    0);
+	CU_ASSERT_EQUAL(term.fresh, 1);
+	len = hs_msg_encode_policy(buf, sizeof(buf), &head, &policy);
+	CU_ASSERT_EQUAL_FATAL(len, 48 + HS_MSG_POLICY_BYTES);
+	CU_ASSERT_EQUAL(hs_msg_decode_policy(buf + 48, HS_MSG_POLICY_BYTES,
+			    &policy),
+	    0);
+	CU_ASSERT_EQUAL(policy.protection, HS_FENCED);
+	CU_ASSERT_EQUAL(policy.full, 1);
+}
+
+/* Also before a decoder sees it, and for types that have no decoder. */
+static void
+open_refuses_bodies_of_another_length(void)
+{
+	uint8_t buf[48 + HS_MSG_TEXT_BYTES + 1];
+	struct hs_msg_head h = head, got;
+	const uint8_t *body;
+	size_t len;
+
+	h.flags = 0;
+	for (unsigned type = 1; type < 64; type++) {
+		int taken = 0;
+
+		h.type = (uint8_t)type;
+		if (strcmp(hs_msg_name(h.type), "?") == 0 ||
+		    type == HS_MSG_DATA || type == HS_MSG_IMAGE)
+			continue;
+		memset(buf, 0, sizeof(buf));
+		for (size_t n = 0; n <= HS_MSG_TEXT_BYTES + 1; n++)
+			taken += hs_msg_open(buf, hs_msg_seal(buf, &h, n), &got,
+				     &body, &len) == 0;
+		CU_ASSERT_EQUAL(taken, 1);
+	}
+}
+
+/* In a block of its own, so that a sanitizer sees a read beyond it. */
+static void
+cut_messages_are_not_read_beyond(void)
+{
+	uint8_t whole[64];
+	const struct hs_msg_ack ack = { .digest = { 1 } };
+	int len = hs_msg_encode_ack(whole, sizeof(whole), &head, &ack);
+
+	CU_ASSERT_EQUAL_FATAL(len, 64);
+	for (size_t cut = 1; cut < sizeof(whole); cut++) {
+		uint8_t *buf = malloc(cut);
+		struct hs_msg_head h;
+		const uint8_t *body;
+		size_t body_len;
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(buf);
+		memcpy(buf, whole, cut);
+		CU_ASSERT_EQUAL(hs_msg_open(buf, cut, &h, &body, &body_len),
+		    HS_EWIRE);
+		free(buf);
+	}
+}
+
 /* An operator's line is cut and cleaned, not refused: it is about a failure. */
 static void
 long_texts_are_cut(void)
@@ -255,6 +333,8 @@ HS_SUITE(wire_msg, HS_TEST(headers_come_back),
     HS_TEST(bare_messages_are_those_without_a_body),
     HS_TEST(short_buffers_are_refused),
     HS_TEST(bodies_of_another_length_are_refused), HS_TEST(hello_comes_back),
-    HS_TEST(go_comes_back), HS_TEST(long_texts_are_cut),
+    HS_TEST(go_comes_back), HS_TEST(last_values_come_back),
+    HS_TEST(open_refuses_bodies_of_another_length),
+    HS_TEST(cut_messages_are_not_read_beyond), HS_TEST(long_texts_are_cut),
     HS_TEST(failure_leaves_the_results_alone),
     HS_TEST(a_message_is_never_too_long), HS_TEST(each_type_has_a_name))

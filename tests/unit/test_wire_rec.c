@@ -305,6 +305,83 @@ the_last_page_of_all_is_no_trap(void)
 	CU_ASSERT_EQUAL(read_behind(&before, &w), 0);
 }
 
+/* Read sent.bytes as a chunk that is not the last one; the last result. */
+static int
+read_bytes(uint32_t seq, size_t len)
+{
+	const struct hs_msg_head h = { .type = HS_MSG_DATA, .seq = seq };
+	struct hs_rec_rd r;
+	struct hs_rec rec;
+	int rc;
+
+	hs_rec_read(&r, &h, sent.bytes, len);
+	while ((rc = hs_rec_next(&r, &rec)) == 1)
+		;
+	return rc;
+}
+
+/*
+ * A golden file that breaks a rule may break another one with it; these break
+ * one alone.
+ */
+static void
+each_rule_stands_alone(void)
+{
+	static const uint8_t no_runs[] = { HS_REC_DELTA, 5, 0, 0, 0, 0, 0 };
+	struct hs_rec_wr w = { sent.bytes, sizeof(sent.bytes) };
+
+	/* R1: nothing but the place of the record is wrong. */
+	CU_ASSERT_EQUAL(hs_rec_put_zero(&w, 1, 1), 0);
+	CU_ASSERT_EQUAL(read_bytes(1, HS_REC_ZERO_BYTES), 0);
+	CU_ASSERT_EQUAL(read_bytes(0, HS_REC_ZERO_BYTES), HS_EWIRE);
+	/* R4: no count of pages at the end tells. */
+	w = (struct hs_rec_wr){ sent.bytes, sizeof(sent.bytes) };
+	CU_ASSERT_EQUAL(hs_rec_put_zero(&w, 1, 0), 0);
+	CU_ASSERT_EQUAL(read_bytes(1, HS_REC_ZERO_BYTES), HS_EWIRE);
+	/* R5: no byte is left over to be misread. */
+	memcpy(sent.bytes, no_runs, sizeof(no_runs));
+	CU_ASSERT_EQUAL(read_bytes(1, sizeof(no_runs)), HS_EWIRE);
+}
+
+/* As many runs as there can be, a byte apart; our writer would join them. */
+static void
+the_most_runs_are_read(void)
+{
+	static const uint8_t head[] = { HS_REC_DELTA, 5, 0, 0, 0, 0x00, 0x08 };
+	const struct hs_msg_head h = { .type = HS_MSG_DATA, .seq = 1 };
+	uint8_t *p = sent.bytes + sizeof(head);
+	struct hs_rec_rd r;
+	struct hs_rec rec;
+
+	memcpy(sent.bytes, head, sizeof(head));
+	for (unsigned i = 0; i < HS_REC_MAX_RUNS; i++) {
+		*p++ = (uint8_t)(2 * i);
+		*p++ = (uint8_t)(2 * i >> 8);
+		*p++ = 1;
+		*p++ = 0;
+		*p++ = 0xaa;
+	}
+	memset(made[0], 0x55, PAGE);
+	hs_rec_read(&r, &h, sent.bytes, (size_t)(p - sent.bytes));
+	CU_ASSERT_EQUAL_FATAL(hs_rec_next(&r, &rec), 1);
+	hs_rec_apply(&rec, made[0]);
+	for (unsigned i = 0; i < PAGE; i++)
+		CU_ASSERT_EQUAL(made[0][i], i % 2 == 0 ? 0xaa : 0x55);
+	CU_ASSERT_EQUAL(hs_rec_next(&r, &rec), 0);
+}
+
+static void
+the_largest_arena_is_read(void)
+{
+	struct hs_rec_begin b = { .arena_bytes = UINT64_C(1) << 44 };
+	struct hs_rec_wr w = { sent.bytes, sizeof(sent.bytes) };
+
+	b.arena_base = UINT64_MAX - b.arena_bytes - PAGE + 1;
+	b.used_bytes = b.arena_bytes;
+	CU_ASSERT_EQUAL(hs_rec_put_begin(&w, &b), 0);
+	CU_ASSERT_EQUAL(read_bytes(0, HS_REC_BEGIN_BYTES), 0);
+}
+
 static void
 begin_comes_back(void)
 {
@@ -336,4 +413,6 @@ begin_comes_back(void)
 HS_SUITE(wire_rec, HS_TEST(epochs_come_back), HS_TEST(full_epochs_need_no_past),
     HS_TEST(differences_take_the_shortest_form),
     HS_TEST(what_does_not_fit_takes_nothing), HS_TEST(rules_hold_across_chunks),
-    HS_TEST(the_last_page_of_all_is_no_trap), HS_TEST(begin_comes_back))
+    HS_TEST(the_last_page_of_all_is_no_trap), HS_TEST(begin_comes_back),
+    HS_TEST(each_rule_stands_alone), HS_TEST(the_most_runs_are_read),
+    HS_TEST(the_largest_arena_is_read))
