@@ -227,7 +227,7 @@ on_state(struct hs_node *n, const struct hs_xport_addr *from,
 	hs_node_update(n);
 }
 
-/*
+/* An agent: services and strangers are in the group, too. */
  * An agent, another's or this one: services and strangers are in the group
  * too.
  */
