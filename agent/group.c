@@ -228,9 +228,6 @@ on_state(struct hs_node *n, const struct hs_xport_addr *from,
 }
 
 /* An agent: services and strangers are in the group, too. */
- * An agent, another's or this one: services and strangers are in the group
- * too.
- */
 static bool
 is_agent(struct hs_node *n, const struct hs_xport_addr *a,
     const struct hs_msg_head *h)
