@@ -1,2 +1,49 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `make bench'.
+# `make bench': figures beside the floor they are held to.  BENCH="pause held"
+# chooses; tests/bench/run tells what there is.
+EXTRA_PROGRAMS += tests/bench/service tests/bench/lag tests/bench/probe
+CLEANFILES += tests/bench/service tests/bench/lag tests/bench/probe
+BENCH_COMMON = tests/bench/bench.c tests/bench/bench.h
+
+tests_bench_service_SOURCES = $(BENCH_COMMON) \
+	tests/bench/answer.c \
+	tests/bench/bytes.c \
+	tests/bench/cost.c \
+	tests/bench/floor.c tests/bench/floor.h \
+	tests/bench/modes.h \
+	tests/bench/pause.c \
+	tests/bench/picks.c tests/bench/picks.h \
+	tests/bench/restore.c \
+	tests/bench/service.c
+tests_bench_service_LDADD = libhotspare.la
+
+tests_bench_lag_SOURCES = $(BENCH_COMMON) \
+	tests/bench/lag.c \
+	tests/bench/ring.c tests/bench/ring.h
+tests_bench_lag_CPPFLAGS = $(AM_CPPFLAGS) $(CPG_CFLAGS)
+tests_bench_lag_LDADD = libhotspare.la $(CPG_LIBS)
+
+tests_bench_probe_SOURCES = $(BENCH_COMMON) tests/bench/probe.c
+tests_bench_probe_LDADD = libhotspare.la
+
+BENCH_FILES = tests/bench/bench.cib tests/bench/cluster tests/bench/plot.gp \
+	tests/bench/report tests/bench/run
+EXTRA_DIST += $(BENCH_FILES) docs/BENCHMARKS.md
+
+# A tree as it would be installed, with the measured service in it.
+bench: all
+	$(MAKE) $(AM_MAKEFLAGS) tests/bench/service tests/bench/lag \
+	    tests/bench/probe
+	$(MAKE) $(AM_MAKEFLAGS) install \
+	    DESTDIR='$(abs_top_builddir)/bench/root' >/dev/null
+	$(MKDIR_P) '$(abs_top_builddir)/bench/root$(libexecdir)/hotspare'
+	for p in service lag probe; do \
+		$(LIBTOOL) --silent --mode=install $(INSTALL) \
+		    tests/bench/$$p '$(abs_top_builddir)/bench/root$(libexecdir)/hotspare/bench-'$$p \
+		    2>/dev/null || exit 1; \
+	done
+	HS_BENCH_ROOT='$(abs_top_builddir)/bench/root' \
+	HS_BENCH_LIBEXEC='$(libexecdir)/hotspare' HS_BENCH_LIB='$(libdir)' \
+	HS_BENCH_OUT='$(abs_top_builddir)' \
+	    '$(abs_top_srcdir)/tests/bench/run' $(BENCH)
+.PHONY: bench

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/bench/floor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mem/uffd_abi.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/picks.h"
+
+struct ground {
+	uint8_t *base;
+	size_t len;
+	uint8_t *copy;
+	struct hs_uffd_region *vec;
+	size_t nvec;
+	int pagemap;
+};
+
+static void *
+map_memory(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		bench_die("floor: no memory: %s", strerrordesc_np(errno));
+	/* As the arena is: so that both are tracked page by page. */
+	(void)madvise(p, len, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static void
+watch(struct ground *g)
+{
+	struct uffdio_api api = { .api = UFFD_API,
+		.features =
+		    UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)g->base, .len = g->len },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_writeprotect wp = { .range = reg.range,
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP };
+	long fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+	g->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || g->pagemap < 0 || ioctl((int)fd, UFFDIO_API, &api) < 0 ||
+	    ioctl((int)fd, UFFDIO_REGISTER, &reg) < 0 ||
+	    ioctl((int)fd, UFFDIO_WRITEPROTECT, &wp) < 0)
+		bench_die("floor: no write-protect tracking here: %s",
+		    strerrordesc_np(errno));
+}
+
+static uint64_t
+scan_and_copy(struct ground *g, size_t npages)
+{
+	struct hs_uffd_scan arg = {
+		.size = sizeof(arg),
+		.flags = HS_UFFD_WP_MATCHING | HS_UFFD_CHECK_WPASYNC,
+		.start = (uintptr_t)g->base,
+		.end = (uintptr_t)g->base + g->len,
+		.vec = (uintptr_t)g->vec,
+		.vec_len = g->nvec,
+		.category_mask = HS_UFFD_WRITTEN,
+		.return_mask = HS_UFFD_WRITTEN,
+	};
+	size_t copied = 0;
+	uint64_t t0, ns;
+	long n;
+
+	t0 = bench_now_ns();
+	n = ioctl(g->pagemap, HS_UFFD_PAGEMAP_SCAN, &arg);
+	for (long i = 0; i < n; i++)
+		for (uint64_t at = g->vec[i].start; at < g->vec[i].end;
+		     at += BENCH_PAGE)
+			memcpy(g->copy + copied++ * BENCH_PAGE,
+			    (const void *)(uintptr_t)at, BENCH_PAGE);
+	ns = bench_now_ns() - t0;
+	if (n < 0)
+		bench_die("floor: PAGEMAP_SCAN: %s", strerrordesc_np(errno));
+	if (copied != npages)
+		bench_die("floor: %zu pages written, %zu found", npages,
+		    copied);
+	return ns;
+}
+
+static _Noreturn void
+run_floor(int fd, size_t len, size_t most_pages, uint64_t seed)
+{
+	/* A region more than there can be: a scan that fills vec may be cut. */
+	struct ground g = { .len = len, .nvec = most_pages + 1 };
+	uint64_t fill = seed, npages, ns;
+	struct picks p;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	g.base = map_memory(len);
+	g.copy = map_memory(most_pages * BENCH_PAGE);
+	g.vec = calloc(g.nvec, sizeof(*g.vec));
+	if (g.vec == NULL)
+		bench_die("floor: no memory");
+	bench_fill(g.base, len, &fill);
+	memset(g.copy, 1, most_pages * BENCH_PAGE);
+	watch(&g);
+	picks_init(&p, len / BENCH_PAGE, seed);
+	while (read(fd, &npages, sizeof(npages)) == sizeof(npages)) {
+		picks_next(&p, npages);
+		picks_write(&p, npages, g.base);
+		ns = scan_and_copy(&g, npages);
+		if (write(fd, &ns, sizeof(ns)) != sizeof(ns))
+			break;
+	}
+	_exit(0);
+}
+
+void
+floor_start(struct floor *f, size_t arena_bytes, size_t most_pages,
+    uint64_t seed)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		bench_die("floor: %s", strerrordesc_np(errno));
+	f->fd = pair[0];
+	f->pid = fork();
+	if (f->pid < 0)
+		bench_die("floor: %s", strerrordesc_np(errno));
+	if (f->pid == 0) {
+		/* The service's link with its agent is the service's alone. */
+		(void)dup2(pair[1], 3);
+		(void)close_range(4, ~0u, 0);
+		run_floor(3, arena_bytes, most_pages, seed);
+	}
+	(void)close(pair[1]);
+}
+
+uint64_t
+floor_round(struct floor *f, size_t npages)
+{
+	uint64_t n = npages, ns;
+
+	if (write(f->fd, &n, sizeof(n)) != sizeof(n) ||
+	    read(f->fd, &ns, sizeof(ns)) != sizeof(ns))
+		bench_die("the floor's process has ended");
+	return ns;
+}
+
+void
+floor_stop(struct floor *f)
+{
+	(void)close(f->fd);
+	(void)waitpid(f->pid, NULL, 0);
+}
