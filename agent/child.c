@@ -237,16 +237,26 @@ on_ping_check(void *data)
 {
 	struct hs_node *n = data;
 	uint64_t last = n->active != NULL ? hs_service_pinged(n->active) : 0;
-	uint64_t bound = (uint64_t)n->cfg->ping_timeout_ms * 1000000;
+	uint64_t bound = (uint64_t)n->ping_timeout_ms * 1000000;
 
-	if (last != 0 && hs_clock_ns() - last > bound) {
+	if (bound != 0 && last != 0 && hs_clock_ns() - last > bound) {
 		qb_log(LOG_ERR,
 		    "service %d hangs: no hsping() for %u ms; killed",
-		    (int)hs_service_pid(n->active), n->cfg->ping_timeout_ms);
+		    (int)hs_service_pid(n->active), n->ping_timeout_ms);
 		hs_service_kill(n->active);
 	}
-	(void)qb_loop_timer_add(n->loop, QB_LOOP_MED, bound / 4, n,
-	    on_ping_check, &n->ping_timer);
+	n->ping_timer_armed = false;
+	hs_child_watch_pings(n);
+}
+
+void
+hs_child_watch_pings(struct hs_node *n)
+{
+	if (n->ping_timeout_ms == 0 || n->ping_timer_armed)
+		return;
+	n->ping_timer_armed = qb_loop_timer_add(n->loop, QB_LOOP_MED,
+				  (uint64_t)n->ping_timeout_ms * 250000, n,
+				  on_ping_check, &n->ping_timer) == 0;
 }
 
 int
@@ -258,10 +268,7 @@ hs_child_prepare(struct hs_node *n, char *why, size_t why_size)
 	    n, why, why_size);
 	if (rc < 0)
 		return rc;
-	if (n->cfg->ping_timeout_ms > 0 && n->ping_timer == 0)
-		(void)qb_loop_timer_add(n->loop, QB_LOOP_MED,
-		    (uint64_t)n->cfg->ping_timeout_ms * 250000, n,
-		    on_ping_check, &n->ping_timer);
+	hs_child_watch_pings(n);
 	hs_child_pids(n);
 	return 0;
 }

@@ -69,6 +69,46 @@ cmd_confirm(struct hs_node *n, struct json_object *body, struct hs_ctl_req *req)
 	hs_ctl_reply(req, 0, "", NULL);
 }
 
+/* A whole number from 0 to max of body, or *v as it is; false: unusable. */
+static bool
+take_number(struct json_object *body, const char *key, unsigned max,
+    unsigned *v)
+{
+	struct json_object *o = NULL;
+	int64_t k;
+
+	if (!json_object_object_get_ex(body, key, &o))
+		return true;
+	k = json_object_get_int64(o);
+	if (k < 0 || k > max)
+		return false;
+	*v = (unsigned)k;
+	return true;
+}
+
+/* What may change while the service runs: min_spares, ping_timeout (s). */
+static void
+cmd_set(struct hs_node *n, struct json_object *body, struct hs_ctl_req *req)
+{
+	unsigned spares = n->min_spares, ping_s = n->ping_timeout_ms / 1000;
+
+	if (!take_number(body, "min_spares", HS_NODE_MAX_SPARES, &spares) ||
+	    !take_number(body, "ping_timeout", HS_NODE_MAX_PING_S, &ping_s)) {
+		hs_ctl_reply(req, -EINVAL,
+		    "min_spares or ping_timeout is out "
+		    "of range",
+		    NULL);
+		return;
+	}
+	n->min_spares = spares;
+	n->ping_timeout_ms = ping_s * 1000;
+	hs_child_watch_pings(n);
+	qb_log(LOG_NOTICE, "min_spares is %u, ping_timeout %u s", spares,
+	    ping_s);
+	hs_node_update(n);
+	hs_ctl_reply(req, 0, "", NULL);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(struct hs_node *, struct json_object *, struct hs_ctl_req *);
@@ -79,6 +119,7 @@ static const struct {
 	{ "demote", cmd_demote },
 	{ "stop", cmd_stop },
 	{ "confirm", cmd_confirm },
+	{ "set", cmd_set },
 };
 
 void

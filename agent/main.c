@@ -154,10 +154,11 @@ take_option(struct options *o, int opt, const char *arg)
 		n->standalone = true;
 		break;
 	case OPT_MIN_SPARES:
-		n->min_spares = number("min-spares", arg, 60);
+		n->min_spares = number("min-spares", arg, HS_NODE_MAX_SPARES);
 		break;
 	case OPT_PING_TIMEOUT:
-		n->ping_timeout_ms = 1000 * number("ping-timeout", arg, 86400);
+		n->ping_timeout_ms =
+		    1000 * number("ping-timeout", arg, HS_NODE_MAX_PING_S);
 		break;
 	case OPT_USER:
 		take_user(&n->service, arg);

@@ -132,7 +132,7 @@ derive_score(const struct hs_node *n)
 static enum hs_protection
 derive_protection(const struct hs_node *n)
 {
-	unsigned need = n->cfg->min_spares > 1 ? n->cfg->min_spares : 1;
+	unsigned need = n->min_spares > 1 ? n->min_spares : 1;
 
 	if (n->cfg->standalone)
 		return HS_PROTECTED;
@@ -140,7 +140,7 @@ derive_protection(const struct hs_node *n)
 		return HS_BLOCKED;
 	if (hs_node_spares(n) >= need)
 		return HS_PROTECTED;
-	if (n->peers.nlost > 0 || n->cfg->min_spares > 0)
+	if (n->peers.nlost > 0 || n->min_spares > 0)
 		return HS_BLOCKED; /* S6 */
 	return HS_UNPROTECTED;
 }
@@ -166,6 +166,7 @@ update_policy(struct hs_node *n)
 		.protection = (uint8_t)derive_protection(n),
 		.spares = (uint8_t)hs_node_spares(n),
 		.full = n->active != NULL && !n->chain,
+		.min_spares = (uint8_t)n->min_spares,
 	};
 
 	if (memcmp(&p, &n->policy, sizeof(p)) == 0)
@@ -378,6 +379,8 @@ hs_node_create(struct hs_node **out, qb_loop_t *loop,
 	n->loop = loop;
 	n->cfg = cfg;
 	n->peer_fd = -1;
+	n->min_spares = cfg->min_spares;
+	n->ping_timeout_ms = cfg->ping_timeout_ms;
 	n->quorate = cfg->standalone;
 	rc = hs_intake_create(&n->intake, NULL, NULL);
 	if (rc == 0)

@@ -46,6 +46,9 @@
 #define HS_NODE_STANDALONE_SERVICE 1
 #define HS_NODE_STANDALONE_SPARE 2
 
+#define HS_NODE_MAX_SPARES 60
+#define HS_NODE_MAX_PING_S 86400
+
 struct hs_node_config {
 	struct hs_service_config service;
 	const char *resource;
@@ -71,6 +74,7 @@ enum hs_refusal {
 
 struct hs_node {
 	const struct hs_node_config *cfg;
+	unsigned min_spares, ping_timeout_ms;	/* cfg's, until set anew */
 	qb_loop_t *loop;
 	struct hs_ctl *ctl;
 	struct hs_quorum *quorum; /* NULL: standalone */
@@ -132,6 +136,7 @@ struct hs_node {
 	unsigned deaths; /* of waiting ones, in a row */
 	char death_text[HS_MSG_TEXT_BYTES];
 	bool respawn_armed;
+	bool ping_timer_armed;
 	qb_loop_timer_handle respawn_timer, ping_timer;
 	void (*on_ready)(void *arg, int rc, const char *text); /* main's */
 	void *on_ready_arg;
@@ -215,6 +220,7 @@ HS_MUST_CHECK int hs_child_prepare(struct hs_node *n, char *why,
     size_t why_size);
 void hs_child_later(struct hs_node *n, unsigned ms);
 void hs_child_pids(struct hs_node *n);
+void hs_child_watch_pings(struct hs_node *n);
 HS_MUST_CHECK int hs_child_check(struct hs_node *n, char *why, size_t why_size);
 
 /* tenure.c: promote, demote, stop */

@@ -208,7 +208,7 @@ hs_status_json(const struct hs_node *n)
 		    protection_name(n->policy.protection));
 	add_text(o, "why", explain_protection(n));
 	add_int(o, "spares", hs_node_spares(n));
-	add_int(o, "min_spares", n->cfg->min_spares);
+	add_int(o, "min_spares", n->min_spares);
 	json_object_object_add(o, "quorate",
 	    json_object_new_boolean(n->quorate));
 	add_text(o, "transport", n->cfg->standalone ? "unix" : "cpg");

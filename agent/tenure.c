@@ -181,7 +181,7 @@ give_go(struct hs_node *n)
 		.restored = n->id.epoch > 0,
 		.transport =
 		    n->cfg->standalone ? HS_TRANSPORT_UNIX : HS_TRANSPORT_CPG,
-		.min_spares = (uint8_t)n->cfg->min_spares,
+		.min_spares = (uint8_t)n->min_spares,
 		.nodeid = n->primary.nodeid,
 		.used_bytes = n->image != NULL ? hs_image_used(n->image) : 0,
 	};

@@ -23,6 +23,12 @@ hs_ack_init(struct hs_ack *a, uint32_t own_nodeid, unsigned min_spares)
 {
 	memset(a, 0, sizeof(*a));
 	a->own_nodeid = own_nodeid;
+	hs_ack_need(a, min_spares);
+}
+
+void
+hs_ack_need(struct hs_ack *a, unsigned min_spares)
+{
 	a->need = min_spares > 1 ? min_spares : 1;
 }
 

@@ -47,6 +47,8 @@ struct hs_ack {
 };
 
 void hs_ack_init(struct hs_ack *a, uint32_t own_nodeid, unsigned min_spares);
+/* The administrator changed it: for epochs that are not held yet. */
+void hs_ack_need(struct hs_ack *a, unsigned min_spares);
 
 /* Members that stay keep what they said. */
 void hs_ack_view(struct hs_ack *a, const struct hs_xport_view *v);

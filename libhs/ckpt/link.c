@@ -185,6 +185,7 @@ apply_policy(struct hs_ckpt *c, const struct hs_msg_policy *m, uint64_t off)
 {
 	pthread_mutex_lock(&c->lock);
 	hs_ack_own(&c->ack, off);
+	hs_ack_need(&c->ack, m->min_spares);
 	if (m->full != 0 && !full_is_coming(c, off))
 		c->want_full = true;
 	if (c->state != HS_CKPT_FENCED) {

@@ -371,6 +371,7 @@ hs_msg_encode_policy(uint8_t *buf, size_t size, const struct hs_msg_head *h,
 	hs_wr_u8(&w, m->protection);
 	hs_wr_u8(&w, m->spares);
 	hs_wr_u8(&w, m->full);
+	hs_wr_u8(&w, m->min_spares);
 	return finish_message(&w, h, HS_MSG_POLICY);
 }
 
@@ -383,6 +384,7 @@ hs_msg_decode_policy(const uint8_t *body, size_t len, struct hs_msg_policy *m)
 	m->protection = hs_rd_u8(&r);
 	m->spares = hs_rd_u8(&r);
 	m->full = hs_rd_u8(&r);
+	m->min_spares = hs_rd_u8(&r);
 	hs_rd_require(&r, m->protection <= HS_FENCED);
 	hs_rd_require(&r, m->full <= 1);
 	return hs_rd_end(&r);

@@ -46,7 +46,7 @@
 #define HS_MSG_TERM_BYTES 25
 #define HS_MSG_HELLO_BYTES 68
 #define HS_MSG_GO_BYTES 159
-#define HS_MSG_POLICY_BYTES 3
+#define HS_MSG_POLICY_BYTES 4
 #define HS_MSG_STATS_BYTES 56
 
 enum hs_msg_type {
@@ -154,6 +154,7 @@ struct hs_msg_policy {		/* head.off: stream applied by the agent */
 	uint8_t protection;	/* enum hs_protection */
 	uint8_t spares;		/* ready ones */
 	uint8_t full;		/* 1: the next epoch must be a full one */
+	uint8_t min_spares;	/* held needs so many; 0 is one */
 };
 
 struct hs_msg_stats {		/* head.epoch: newest held */
