@@ -55,7 +55,11 @@ agent_unit_ldadd = libhsagent.la libhsbase.la $(CUNIT_LIBS)
 # Images, epochs, peers and processes: all that needs no cluster.
 tests_unit_unit_agent_SOURCES = $(UNIT_MAIN) \
 	tests/unit/agent_chunks.c tests/unit/agent_chunks.h \
-	tests/unit/test_agent_intake.c
+	tests/unit/test_agent_follow.c \
+	tests/unit/test_agent_image.c \
+	tests/unit/test_agent_intake.c \
+	tests/unit/test_agent_peer.c \
+	tests/unit/test_agent_sync.c
 tests_unit_unit_agent_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_unit_agent_LDADD = libhsagent.la libhsnet.la libhswire.la \
 	libhsbase.la $(CUNIT_LIBS)

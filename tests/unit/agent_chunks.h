@@ -14,7 +14,7 @@
 
 #define CHUNKS_BASE UINT64_C(0x200000000000)
 #define CHUNKS_MAX 128
-#define CHUNKS_BODY 65536
+#define CHUNKS_BODY 60000	/* with its head a message of any transport */
 
 struct chunk {
 	struct hs_msg_head head;
