@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/crc.h"
+#include "base/crc32c.h"
 #include "base/rd.h"
 #include "base/wr.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crc.h"
+#include "base/crc32c.h"
 #include "base/wr.h"
 #include "tests/fuzz/roundtrip.h"
 #include "wire/msg.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crc.h"
+#include "base/crc32c.h"
 #include "base/digest.h"
 #include "base/wr.h"
 #include "wire/rec.h"

@@ -5,7 +5,7 @@ if HAVE_CUNIT
 UNIT_MAIN = tests/unit/main.c tests/unit/suite.h
 
 UNIT_BASE = \
-	tests/unit/test_base_crc.c \
+	tests/unit/test_base_crc32c.c \
 	tests/unit/test_base_cursor.c \
 	tests/unit/test_base_digest.c \
 	tests/unit/test_base_err.c \

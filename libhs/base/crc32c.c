@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/crc.h"
+#include "base/crc32c.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
-#include "base/crc.h"
+#include "base/crc32c.h"
 #include "tests/unit/suite.h"
 
 static void
@@ -99,5 +99,5 @@ crc_sees_each_bit(void)
 	CU_ASSERT_EQUAL(unseen, 0);
 }
 
-HS_SUITE(base_crc, HS_TEST(crc_of_rfc3720_vectors), HS_TEST(crc_twins_agree),
+HS_SUITE(base_crc32c, HS_TEST(crc_of_rfc3720_vectors), HS_TEST(crc_twins_agree),
     HS_TEST(crc_goes_on_from_a_part), HS_TEST(crc_sees_each_bit))
