@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ckpt/drive.h"
 #include "ckpt/impl.h"
 #include "ckpt/link.h"
 #include "ckpt/start.h"
@@ -50,6 +51,7 @@ hs_ckpt_announce(struct hs_ckpt *c)
 	assert(c->role.base_epoch <= c->sent);			/* E1 */
 	assert(c->held <= c->sent && c->sent <= c->sealed);	/* E1 */
 	pthread_cond_broadcast(&c->changed);
+	hs_drive_wake(c);
 	/* Full means readable already. */
 	if (c->event_used && write(c->event_fd, &one, sizeof(one)) < 0)
 		return;
@@ -120,18 +122,21 @@ deadline_after(int timeout_ms)
 	return hs_clock_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 }
 
-/* c->lock is held.  False when the deadline has passed. */
-static bool
+/* c->lock is held.  0 or HS_ETIMEDOUT. */
+static int
 wait_change(struct hs_ckpt *c, uint64_t deadline_ns)
 {
 	const struct timespec ts = {
 		.tv_sec = (time_t)(deadline_ns / NS_PER_S),
 		.tv_nsec = (long)(deadline_ns % NS_PER_S),
 	};
+	int e;
 
 	if (deadline_ns == FOREVER)
-		return pthread_cond_wait(&c->changed, &c->lock) == 0;
-	return pthread_cond_timedwait(&c->changed, &c->lock, &ts) == 0;
+		e = pthread_cond_wait(&c->changed, &c->lock);
+	else
+		e = pthread_cond_timedwait(&c->changed, &c->lock, &ts);
+	return e == 0 ? 0 : HS_ETIMEDOUT;
 }
 
 /*
@@ -142,7 +147,8 @@ static int
 wait_level(struct hs_ckpt *c, uint64_t epoch, unsigned how,
     uint64_t deadline_ns, bool retake)
 {
-	int rc;
+	bool drives = false;
+	int rc, waited = 0;
 
 	pthread_mutex_lock(&c->lock);
 	for (;;) {
@@ -151,13 +157,23 @@ wait_level(struct hs_ckpt *c, uint64_t epoch, unsigned how,
 			rc = RETAKE;
 		if (rc != NOT_YET)
 			break;
-		if (!wait_change(c, deadline_ns)) {
-			rc = judge_level(c, epoch, how);
-			if (rc == NOT_YET)
-				rc = HS_ETIMEDOUT;
+		if (waited == HS_ETIMEDOUT) {
+			rc = HS_ETIMEDOUT;
 			break;
 		}
+		if (!drives)
+			drives = hs_drive_begin(c);
+		if (drives)
+			waited = hs_drive_turn(c, deadline_ns);
+		else
+			waited = wait_change(c, deadline_ns);
+		if (waited == HS_ETRANSPORT) {
+			hs_drive_end(c);
+			drives = false;
+		}
 	}
+	if (drives)
+		hs_drive_end(c);
 	pthread_mutex_unlock(&c->lock);
 	return rc;
 }
@@ -194,17 +210,13 @@ start_timing(struct hs_ckpt *c, uint64_t epoch, uint64_t t0)
 	pthread_mutex_unlock(&c->lock);
 }
 
-int
-hs_ckpt_take(struct hs_ckpt *c, unsigned how, uint64_t *epoch)
+static int
+take_epoch(struct hs_ckpt *c, unsigned how, uint64_t *epoch)
 {
-	uint64_t e = 0, t0;
+	const uint64_t t0 = hs_clock_ns();
+	uint64_t e = 0;
 	int rc;
 
-	if (!valid_how(how))
-		return HS_EMISUSE;
-	if (c->link_fd < 0)
-		return take_alone(how, epoch);
-	t0 = hs_clock_ns();
 	do {
 		rc = hs_seal_take(c, how, &e);
 		if (rc < 0)
@@ -216,9 +228,25 @@ hs_ckpt_take(struct hs_ckpt *c, unsigned how, uint64_t *epoch)
 			return 0;
 		}
 		start_timing(c, e, t0);
-		hs_worker_assist(c);
+		hs_drive_send(c);
 		rc = wait_level(c, e, how, FOREVER, true);
 	} while (rc == RETAKE);
+	return rc;
+}
+
+int
+hs_ckpt_take(struct hs_ckpt *c, unsigned how, uint64_t *epoch)
+{
+	int rc, cancel;
+
+	if (!valid_how(how))
+		return HS_EMISUSE;
+	if (c->link_fd < 0)
+		return take_alone(how, epoch);
+	/* A thread that ended in here would leave its locks behind. */
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	rc = take_epoch(c, how, epoch);
+	(void)pthread_setcancelstate(cancel, NULL);
 	return rc;
 }
 
@@ -226,6 +254,7 @@ int
 hs_ckpt_wait(struct hs_ckpt *c, uint64_t epoch, enum hs_level level,
     int timeout_ms)
 {
+	int rc, cancel;
 	bool sealed;
 
 	if (!valid_how((unsigned)level) || timeout_ms < -1)
@@ -238,8 +267,11 @@ hs_ckpt_wait(struct hs_ckpt *c, uint64_t epoch, enum hs_level level,
 	pthread_mutex_unlock(&c->lock);
 	if (!sealed)
 		return HS_EMISUSE;
-	return wait_level(c, epoch, (unsigned)level, deadline_after(timeout_ms),
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	rc = wait_level(c, epoch, (unsigned)level, deadline_after(timeout_ms),
 	    false);
+	(void)pthread_setcancelstate(cancel, NULL);
+	return rc;
 }
 
 int

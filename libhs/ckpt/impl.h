@@ -71,6 +71,7 @@ struct hs_ckpt {
 	int link_fd;		/* -1: no agent, and nothing below is used */
 	int wake_fd;		/* eventfd: the worker has something to do */
 	int event_fd;		/* eventfd: the service's, see hseventfd() */
+	int drive_fd;		/* eventfd: a driver has something to see */
 	pthread_t worker;
 	bool worker_runs;
 
@@ -83,7 +84,6 @@ struct hs_ckpt {
 	struct hs_xport *x;
 	struct hs_twin *twin;
 	struct hs_send send;
-	uint64_t reopen_ns;	/* no transport: when to try again */
 
 	/* lock */
 	pthread_mutex_t lock;
@@ -108,6 +108,11 @@ struct hs_ckpt {
 	size_t last_pages;		/* of the newest sealed epoch */
 	struct hs_ckpt_counters count;
 	bool event_used;
+	int xport_fd;			/* x's, for waiting; -1: none */
+	bool driving;			/* a thread drives: drive.h */
+	bool parked;			/* the worker waits for its end */
+	uint64_t drives;		/* begun so far */
+	pthread_t driver;
 
 	atomic_uint_fast64_t ping_ns;	/* of the last one sent */
 };

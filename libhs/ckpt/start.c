@@ -132,7 +132,8 @@ create_ckpt(struct hs_ckpt **out)
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return -ENOMEM;
-	c->link_fd = c->wake_fd = c->event_fd = c->role.data_fd = -1;
+	c->link_fd = c->wake_fd = c->event_fd = c->drive_fd = -1;
+	c->role.data_fd = c->xport_fd = -1;
 	c->queue_tail = &c->queue;
 	rc = init_locks(c);
 	if (rc < 0) {
@@ -170,6 +171,8 @@ hs_start_undo(struct hs_ckpt **cp)
 		(void)close(c->link_fd);
 	if (c->wake_fd >= 0)
 		(void)close(c->wake_fd);
+	if (c->drive_fd >= 0)
+		(void)close(c->drive_fd);
 	if (c->event_fd >= 0)
 		(void)close(c->event_fd);
 	(void)pthread_mutex_destroy(&c->seal);
@@ -218,7 +221,8 @@ prepare_stream(struct hs_ckpt *c, const struct plan *p)
 		twin_bytes *= TWINS_PER_INFLIGHT;
 	c->inflight_bound = p->inflight_bytes;
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->wake_fd < 0)
+	c->drive_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->wake_fd < 0 || c->drive_fd < 0)
 		return -errno;
 	rc = hs_pageset_create(&c->set, npages);
 	if (rc == 0)

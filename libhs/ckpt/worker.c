@@ -8,18 +8,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "ckpt/impl.h"
 #include "ckpt/link.h"
+#include "ckpt/pump.h"
 
 #define MS UINT64_C(1000000)
 
 /* The thread's stack, libcpg's message buffer on it included. */
 #define STACK_BYTES (HS_XPORT_STACK_BYTES + (256u << 10))
-/* Delivered at a time, before the queue has its turn. */
-#define DISPATCH_BYTES (1u << 20)
-/* Messages sent at a time, before acks and policy have theirs. */
-#define SEND_BURST 16
 /* The transport is full: corosync drains in some 100 us. */
 #define FULL_NS (100 * UINT64_C(1000))
 /* No corosync: between two attempts. */
@@ -28,6 +24,11 @@
 #define STATS_NS (200 * MS)
 /* Between two bites of settling: a bite holds up a checkpoint. */
 #define SETTLE_NS (2 * MS)
+/*
+ * A thread that took over the transport (drive.h) is likely to come back: the
+ * worker keeps off it for as long, so that a message wakes one thread only.
+ */
+#define YIELD_NS (10 * MS)
 #define NEVER UINT64_MAX
 
 /* What the worker itself remembers between two rounds. */
@@ -36,6 +37,10 @@ struct round {
 	uint64_t stats_mark;	/* sum of what they said, to see a change */
 	bool settled;
 	size_t reserved;	/* buffers that the pool was told to have */
+	uint64_t reopen_ns;	/* no transport: when to try again */
+	bool outage_told;	/* the agent knows why there is none */
+	bool kicked;		/* somebody wants the worker, driver or not */
+	uint64_t drives;	/* as c->drives was at the last look */
 };
 
 void
@@ -48,164 +53,22 @@ hs_worker_kick(struct hs_ckpt *c)
 		return;
 }
 
-/* c->lock is held. */
+/* io is held. */
 static void
-take_ack(struct hs_ckpt *c, const struct hs_xport_addr *from,
-    const struct hs_msg_head *h, const uint8_t digest[HS_DIGEST_BYTES])
-{
-	if (h->term != c->role.term || hs_fault(HS_FAULT_ACK_DROP))
-		return;
-	if (hs_ack_note(&c->ack, from, h->epoch, digest))
-		hs_ckpt_advance(c);
-}
-
-/* c->lock is held.  How far from has got with the stream. */
-static void
-take_progress(struct hs_ckpt *c, const struct hs_xport_addr *from,
-    const struct hs_msg_head *h)
-{
-	if (h->term != c->role.term)
-		return;
-	hs_ack_progress(&c->ack, from, h->off);
-	/* Over UNIX the agent is the only other member. */
-	if (from->nodeid == c->role.nodeid ||
-	    c->role.transport == HS_TRANSPORT_UNIX)
-		hs_ack_own(&c->ack, h->off);
-}
-
-/* c->lock is held. */
-static void
-take_message(struct hs_ckpt *c, const struct hs_xport_addr *from,
-    const struct hs_msg_head *h, const uint8_t *body, size_t len)
-{
-	struct hs_msg_term term;
-	struct hs_msg_ack ack;
-
-	switch (h->type) {
-	case HS_MSG_ACK:
-		if (hs_msg_decode_ack(body, len, &ack) == 0) {
-			take_progress(c, from, h);
-			take_ack(c, from, h, ack.digest);
-		}
-		break;
-	case HS_MSG_PROGRESS:
-		/* Addressed: of an image's transfer, between two agents. */
-		if (h->to == 0)
-			take_progress(c, from, h);
-		break;
-	case HS_MSG_TERM:
-		if (hs_msg_decode_term(body, len, &term) == 0 &&
-		    h->term > c->role.term)
-			hs_ckpt_goto(c, HS_CKPT_FENCED);
-		break;
-	default:
-		break;
-	}
-}
-
-static void
-on_deliver(void *arg, const struct hs_xport_addr *from, const uint8_t *buf,
-    size_t len)
-{
-	struct hs_ckpt *c = arg;
-	struct hs_msg_head h;
-	const uint8_t *body;
-	size_t body_len;
-
-	/* Its own stream comes back to it; no need to look inside. */
-	if (from->nodeid == c->x->self.nodeid && from->pid == c->x->self.pid)
-		return;
-	/* A damaged message is a lost one: whoever sent it says it again. */
-	if (hs_msg_open(buf, len, &h, &body, &body_len) < 0)
-		return;
-	pthread_mutex_lock(&c->lock);
-	take_message(c, from, &h, body, body_len);
-	pthread_mutex_unlock(&c->lock);
-}
-
-static void
-on_view(void *arg, const struct hs_xport_view *v)
-{
-	struct hs_ckpt *c = arg;
-	bool member = false;
-
-	for (size_t i = 0; i < v->nmember; i++)
-		member |= v->member[i].nodeid == c->x->self.nodeid &&
-		    v->member[i].pid == c->x->self.pid;
-	pthread_mutex_lock(&c->lock);
-	hs_ack_view(&c->ack, v);
-	if (member && c->state == HS_CKPT_JOINING)
-		hs_ckpt_goto(c, HS_CKPT_FLOWING);
-	hs_ckpt_advance(c);
-	hs_ckpt_announce(c);
-	pthread_mutex_unlock(&c->lock);
-}
-
-static const struct hs_xport_events events = {
-	.deliver = on_deliver,
-	.view = on_view,
-};
-
-static int
-open_xport(struct hs_ckpt *c, char *why, size_t why_size)
-{
-	/* Not of this node, or its acks would not count (K3). */
-	const struct hs_xport_addr peer = { .nodeid = ~c->role.nodeid,
-		.pid = c->role.peer_pid };
-	const struct hs_xport_addr self = { .nodeid = c->role.nodeid,
-		.pid = (uint32_t)getpid() };
-	int rc;
-
-	if (c->role.transport == HS_TRANSPORT_CPG)
-		return hs_xport_cpg_open(&c->x, c->role.group, &events, c, why,
-		    why_size);
-	if (c->role.data_fd < 0)
-		return HS_ETRANSPORT;	/* it was lost; there is no second */
-	rc = hs_xport_unix_open(&c->x, c->role.data_fd, self, peer, &events, c);
-	if (rc == 0)
-		c->role.data_fd = -1;
-	return rc;
-}
-
-/* The transport is lost, or could not be opened.  io is held. */
-static void
-lose_xport(struct hs_ckpt *c)
-{
-	const struct hs_xport_view none = { .nmember = 0 };
-
-	hs_xport_close(&c->x);
-	c->reopen_ns = hs_clock_ns() + REOPEN_NS;
-	hs_send_break(c);
-	pthread_mutex_lock(&c->lock);
-	hs_ack_view(&c->ack, &none);			/* K4 */
-	if (c->state != HS_CKPT_FENCED && c->state != HS_CKPT_BROKEN)
-		hs_ckpt_goto(c, HS_CKPT_BROKEN);
-	pthread_mutex_unlock(&c->lock);
-}
-
-static void
-try_open(struct hs_ckpt *c)
+try_open(struct hs_ckpt *c, struct round *r)
 {
 	char why[HS_MSG_TEXT_BYTES] = "";
-	bool again;
 
-	if (hs_clock_ns() < c->reopen_ns)
+	if (hs_clock_ns() < r->reopen_ns)
 		return;
-	if (open_xport(c, why, sizeof(why)) < 0) {
-		c->reopen_ns = hs_clock_ns() + REOPEN_NS;
-		if (why[0] != '\0')
-			hs_link_failed(c->link_fd, why);
+	if (hs_pump_open(c, why, sizeof(why)) == 0) {
+		r->outage_told = false;
 		return;
 	}
-	if (c->x->max_bytes < HS_SEND_MIN_BYTES) {
-		lose_xport(c);
-		return;
-	}
-	pthread_mutex_lock(&c->lock);
-	again = c->state == HS_CKPT_BROKEN;
-	if (again)
-		hs_ckpt_goto(c, HS_CKPT_JOINING);
-	pthread_mutex_unlock(&c->lock);
+	r->reopen_ns = hs_clock_ns() + REOPEN_NS;
+	if (!r->outage_told && why[0] != '\0')
+		hs_link_failed(c->link_fd, why);
+	r->outage_told = true;
 }
 
 static enum hs_ckpt_state
@@ -219,67 +82,31 @@ state_of(struct hs_ckpt *c)
 	return s;
 }
 
-/* Send until something is in the way, or burst messages went out. */
-static enum hs_send_step
-send_some(struct hs_ckpt *c, unsigned burst)
-{
-	enum hs_send_step step = HS_SEND_IDLE;
-
-	if (c->x == NULL || state_of(c) != HS_CKPT_FLOWING)
-		return HS_SEND_IDLE;
-	do
-		step = hs_send_next(c);
-	while (step == HS_SEND_MORE && --burst > 0);
-	return step;
-}
-
-void
-hs_worker_assist(struct hs_ckpt *c)
-{
-	enum hs_send_step step;
-
-	/* Taken: the worker is at it, but may be past its look at the queue. */
-	if (pthread_mutex_trylock(&c->io) != 0) {
-		hs_worker_kick(c);
-		return;
-	}
-	step = send_some(c, SEND_BURST);
-	pthread_mutex_unlock(&c->io);
-	if (step != HS_SEND_IDLE)
-		hs_worker_kick(c);
-}
-
 /*
  * One turn of all that io guards.  Returns how long nothing has to be done
  * unless a descriptor says so.
  */
 static uint64_t
-run_io(struct hs_ckpt *c)
+run_io(struct hs_ckpt *c, struct round *r, enum hs_send_step *step)
 {
-	enum hs_send_step step;
+	const enum hs_ckpt_state s = state_of(c);
 
-	hs_link_drain(c);
-	if (c->x == NULL) {
-		enum hs_ckpt_state s = state_of(c);
-
-		if (s != HS_CKPT_JOINING && s != HS_CKPT_BROKEN)
-			return NEVER;
-		try_open(c);
-		if (c->x == NULL)
-			return REOPEN_NS;
+	/* A driver found it out (drive.h). */
+	if (c->x != NULL && s == HS_CKPT_BROKEN)
+		hs_pump_lose(c);
+	if (c->x == NULL && (s == HS_CKPT_JOINING || s == HS_CKPT_BROKEN))
+		try_open(c, r);
+	*step = hs_pump_run(c);
+	if (*step == HS_SEND_LOST) {
+		if (c->x != NULL) {
+			hs_pump_lose(c);
+			r->reopen_ns = hs_clock_ns() + REOPEN_NS;
+		}
+		return s == HS_CKPT_FENCED ? NEVER : REOPEN_NS;
 	}
-	if (hs_xport_dispatch(c->x, DISPATCH_BYTES) < 0) {
-		lose_xport(c);
-		return REOPEN_NS;
-	}
-	step = send_some(c, SEND_BURST);
-	if (step == HS_SEND_LOST) {
-		lose_xport(c);
-		return REOPEN_NS;
-	}
-	if (step == HS_SEND_FULL)
+	if (*step == HS_SEND_FULL)
 		return FULL_NS;
-	return step == HS_SEND_MORE ? 0 : NEVER;
+	return *step == HS_SEND_MORE ? 0 : NEVER;
 }
 
 /* Returns when they are to be sent, from now on; NEVER if nothing changed. */
@@ -330,20 +157,51 @@ run_settle(struct hs_ckpt *c, struct round *r)
 	return r->settled ? NEVER : SETTLE_NS;
 }
 
+/*
+ * True if the transport is to be left to a driver for *ns; else the descriptors
+ * to watch are in *link_fd and *xport_fd.
+ */
+static bool
+leave_to_driver(struct hs_ckpt *c, struct round *r, bool busy, uint64_t *ns,
+    int *link_fd, int *xport_fd)
+{
+	bool leave = false;
+
+	pthread_mutex_lock(&c->lock);
+	*link_fd = c->agent_gone ? -1 : c->link_fd;
+	*xport_fd = c->xport_fd;
+	if (!busy && !r->kicked && (c->driving || c->drives != r->drives)) {
+		leave = true;
+		/* It has been at it for long: it says when it ends. */
+		c->parked = c->driving && c->drives == r->drives;
+		if (!c->parked && *ns > YIELD_NS)
+			*ns = YIELD_NS;
+	}
+	r->drives = c->drives;
+	r->kicked = false;
+	pthread_mutex_unlock(&c->lock);
+	return leave;
+}
+
+/* busy: there is something to send. */
 static void
-wait_work(struct hs_ckpt *c, int xport_fd, uint64_t ns)
+wait_work(struct hs_ckpt *c, struct round *r, bool busy, uint64_t ns)
 {
 	struct pollfd p[] = {
 		{ .fd = c->wake_fd, .events = POLLIN },
-		{ .fd = c->agent_gone ? -1 : c->link_fd, .events = POLLIN },
-		{ .fd = xport_fd, .events = POLLIN },
+		{ .events = POLLIN },
+		{ .events = POLLIN },
 	};
+	const bool leave = leave_to_driver(c, r, busy, &ns, &p[1].fd, &p[2].fd);
 	struct timespec ts = { .tv_sec = (time_t)(ns / (1000 * MS)),
 		.tv_nsec = (long)(ns % (1000 * MS)) };
 	uint64_t n;
 
-	if (ppoll(p, 3, ns == NEVER ? NULL : &ts, NULL) > 0 &&
-	    (p[0].revents & POLLIN) != 0 && read(c->wake_fd, &n, sizeof(n)) < 0)
+	if (ppoll(p, leave ? 1 : 3, ns == NEVER ? NULL : &ts, NULL) <= 0 ||
+	    (p[0].revents & POLLIN) == 0)
+		return;
+	r->kicked = true;
+	if (read(c->wake_fd, &n, sizeof(n)) < 0)
 		return;
 }
 
@@ -371,20 +229,18 @@ run_worker(void *arg)
 	struct round r = { .stats_ns = 0 };
 
 	while (!stopping(c)) {
+		enum hs_send_step step;
 		uint64_t ns;
-		int fd;
 
 		pthread_mutex_lock(&c->io);
-		ns = run_io(c);
-		fd = c->x != NULL ? hs_xport_fd(c->x) : -1;
+		ns = run_io(c, &r, &step);
 		pthread_mutex_unlock(&c->io);
 		ns = min_u64(ns, run_stats(c, &r));
 		run_reserve(c, &r);
-		/* Only the worker closes the transport, so fd stays good. */
 		if (ns != 0)
 			ns = min_u64(ns, run_settle(c, &r));
 		if (ns != 0)
-			wait_work(c, fd, ns);
+			wait_work(c, &r, step != HS_SEND_IDLE, ns);
 	}
 	pthread_mutex_lock(&c->io);
 	hs_xport_close(&c->x);

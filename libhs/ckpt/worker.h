@@ -17,11 +17,4 @@ void hs_worker_stop(struct hs_ckpt *c);
 /* There is something to do.  Any thread, any lock. */
 void hs_worker_kick(struct hs_ckpt *c);
 
-/*
- * Send what is queued from the caller's own thread, as far as that goes without
- * waiting; the worker has the rest.  Saves a change of threads on the way
- * of a checkpoint for which the caller waits.
- */
-void hs_worker_assist(struct hs_ckpt *c);
-
 #endif

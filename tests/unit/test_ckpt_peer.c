@@ -389,20 +389,43 @@ peer_fini(struct peer *p)
 	MUST(unsetenv("HOTSPARE_FD") == 0);
 }
 
-void
-peer_policy(struct peer *p, enum hs_protection pr, bool full)
+/* p->lock is held. */
+static void
+tell_policy(struct peer *p, enum hs_protection pr, bool full)
 {
-	struct hs_msg_head h = { .type = HS_MSG_POLICY, .term = PEER_TERM };
+	const struct hs_msg_head h = { .type = HS_MSG_POLICY,
+		.term = PEER_TERM,
+		.off = p->off };
 	const struct hs_msg_policy m = { .protection = (uint8_t)pr,
 		.spares = pr == HS_PROTECTED,
 		.full = full };
 	uint8_t buf[256];
 	int len;
 
-	h.off = PEER_GET(p, off);
 	len = hs_msg_encode_policy(buf, sizeof(buf), &h, &m);
 	MUST(len > 0);
 	MUST(hs_sock_send(p->link[1], buf, (size_t)len, NULL, 0) == 0);
+}
+
+void
+peer_policy(struct peer *p, enum hs_protection pr, bool full)
+{
+	pthread_mutex_lock(&p->lock);
+	tell_policy(p, pr, full);
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool
+peer_wish_first(struct peer *p)
+{
+	bool wish;
+
+	pthread_mutex_lock(&p->lock);
+	wish = p->epoch == 0;
+	if (wish)
+		tell_policy(p, HS_PROTECTED, true);
+	pthread_mutex_unlock(&p->lock);
+	return wish;
 }
 
 void

@@ -83,6 +83,8 @@ void peer_fini(struct peer *p);
 void peer_again(struct peer *p);
 
 void peer_policy(struct peer *p, enum hs_protection pr, bool full);
+/* Ask for a full epoch if there is none yet; false: there is. */
+bool peer_wish_first(struct peer *p);
 void peer_set_ack(struct peer *p, enum peer_ack ack);
 /* Ack what the image is now; digest NULL: the true one. */
 void peer_send_ack(struct peer *p, const uint8_t *digest);
