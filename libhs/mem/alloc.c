@@ -121,7 +121,7 @@ hs_alloc_resize(struct hs_heap *h, const void *p, size_t len)
 {
 	struct hs_layout_desc *d;
 	uint32_t page, npages;
-	size_t usable;
+	size_t usable = 0;
 	int rc;
 
 	rc = hs_alloc_find(h, p, &usable);

@@ -13,6 +13,7 @@
 #define SCRATCH_PAGES 16u
 #define SCRATCH_BYTES ((size_t)SCRATCH_PAGES * HS_ARENA_PAGE_BYTES)
 #define SCRATCH_WRITTEN 5u
+#define SCRATCH_OFF ((size_t)SCRATCH_WRITTEN * HS_ARENA_PAGE_BYTES)
 
 struct hs_dirty {
 	const struct hs_dirty_ops *ops;
@@ -73,7 +74,7 @@ collect_twice(const struct hs_dirty_ops *ops, void *priv, uint8_t *base,
 		return rc;
 	if (hs_pageset_count(set) != 0)
 		return HS_ETRACK;
-	*(volatile uint8_t *)(base + SCRATCH_WRITTEN * HS_ARENA_PAGE_BYTES) = 1;
+	*(volatile uint8_t *)(base + SCRATCH_OFF) = 1;
 	rc = ops->collect(priv, set);
 	if (rc < 0)
 		return rc;
@@ -116,25 +117,32 @@ probe_backend(const struct hs_dirty_ops *ops, bool fresh, char *why,
 
 /* ---- choice ---- */
 
+struct range {
+	void *base;
+	size_t len;
+	bool fresh;
+};
+
 /* Probe, unless it is the oracle, which reports all by design; then open. */
 static int
-try_backend(struct hs_dirty *d, const struct hs_dirty_ops *ops, void *base,
-    size_t len, bool fresh, char *why, size_t why_size)
+try_backend(struct hs_dirty *d, const struct hs_dirty_ops *ops,
+    const struct range *r, char *why, size_t why_size)
 {
 	int rc = 0;
 
 	if (ops != &hs_dirty_full)
-		rc = probe_backend(ops, fresh, why, why_size);
+		rc = probe_backend(ops, r->fresh, why, why_size);
 	if (rc == 0)
-		rc = ops->open(&d->priv, base, len, fresh, why, why_size);
+		rc = ops->open(&d->priv, r->base, r->len, r->fresh, why,
+		    why_size);
 	if (rc == 0)
 		d->ops = ops;
 	return rc;
 }
 
 static int
-choose_backend(struct hs_dirty *d, const char *name, void *base, size_t len,
-    bool fresh, char *why, size_t why_size)
+choose_backend(struct hs_dirty *d, const char *name, const struct range *r,
+    char *why, size_t why_size)
 {
 	bool any = name == NULL || strcmp(name, "auto") == 0;
 	int rc = HS_EMISUSE;
@@ -143,8 +151,7 @@ choose_backend(struct hs_dirty *d, const char *name, void *base, size_t len,
 	for (i = 0; i < NBACKENDS; i++) {
 		if (!any && strcmp(name, backends[i]->name) != 0)
 			continue;
-		rc = try_backend(d, backends[i], base, len, fresh, why,
-		    why_size);
+		rc = try_backend(d, backends[i], r, why, why_size);
 		if (rc == 0 || rc == -ENOMEM)
 			return rc;
 	}
@@ -155,10 +162,12 @@ choose_backend(struct hs_dirty *d, const char *name, void *base, size_t len,
 	return rc == HS_EMISUSE ? rc : HS_ETRACK;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): each says a thing of its own */
 int
 hs_dirty_create(struct hs_dirty **out, const char *name, void *base, size_t len,
     bool fresh, char *why, size_t why_size)
 {
+	const struct range r = { .base = base, .len = len, .fresh = fresh };
 	struct hs_dirty *d;
 	int rc;
 
@@ -167,7 +176,7 @@ hs_dirty_create(struct hs_dirty **out, const char *name, void *base, size_t len,
 	d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return -ENOMEM;
-	rc = choose_backend(d, name, base, len, fresh, why, why_size);
+	rc = choose_backend(d, name, &r, why, why_size);
 	if (rc < 0) {
 		free(d);
 		return rc;

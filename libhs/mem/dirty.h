@@ -56,7 +56,8 @@ struct hs_dirty_ops {
 	int (*collect)(void *priv, struct hs_pageset *out);
 	/*
 	 * Optional: background work in small bites that makes later collects
-	 * cheaper, under the caller's lock.  1: more to do; 0: done.
+	 * cheaper.  1: more to do; 0: done until the program has touched more
+	 * of its memory: ask again after some collects.
 	 */
 	int (*settle)(void *priv);
 };
@@ -79,7 +80,10 @@ HS_MUST_CHECK int hs_dirty_create(struct hs_dirty **out, const char *name,
 void hs_dirty_destroy(struct hs_dirty *d);
 HS_MUST_CHECK int hs_dirty_arm(struct hs_dirty *d, size_t len);
 HS_MUST_CHECK int hs_dirty_collect(struct hs_dirty *d, struct hs_pageset *out);
-/* 1: call again; 0: nothing left to do; a bite takes up to a millisecond. */
+/*
+ * 1: call again; 0: nothing to do now, but ask again after some collects, which
+ * costs microseconds.  A bite takes up to a millisecond.
+ */
 int hs_dirty_settle(struct hs_dirty *d);
 const char *hs_dirty_name(const struct hs_dirty *d);
 

@@ -6,18 +6,19 @@
  * write, on the spot, without a message; a scan finds the entries without
  * it and sets it again, entry by entry under the page-table lock.
  *
- *	0         settled          image           armed            len
- *	|--armed----|----lazy--------|----armed-------|--not tracked--|
+ *	0               image            armed              len
+ *	|--lazy--armed--|------armed-----|----not tracked---|
  *
  * Anonymous memory is armed by UFFDIO_WRITEPROTECT as it comes into use.
  *
  * A restored image is not: that takes time in proportion to its size, before
- * the program may run.  In its lazy part a page that was never written is
- * still the file's, and one that was is an anonymous copy: so a scan asks for
- * entries that are without the bit, of anonymous memory, and present or
- * swapped out, and arms just those.  Such scans cost 2.5 times a plain one, and
- * settle() makes the part shrink from below, a bite at a time, while the
- * program writes:
+ * the program may run, and its page tables would be scanned for ever.  It is
+ * lazy: a page that was never written is still the file's, and one that was is
+ * an anonymous copy, so a scan asks for entries that are without the bit, of
+ * anonymous memory, and present or swapped out, and arms just those.  Where
+ * nothing was touched, there are no page tables and the scan costs nothing;
+ * but an entry of the file's costs 100 times what others do.  So settle() arms
+ * the bites that were touched, one at a time, while the program writes:
  *
  *	touch	one page per 2 MiB, so that page tables exist: the scan
  *		below does not arm where there are none
@@ -30,7 +31,7 @@
  *     page left an anonymous copy without the bit, so the page is in S; a
  *     copy does not turn back into the file's page, so it is not in C.  A write
  *     after S met its page clears the bit that S set, and the next collect sees
- *     that, as the bite is in the settled part by then.
+ *     that, as the bite is not lazy any more by then.
  * W2  A page that was dropped (MADV_DONTNEED) is the image's again, which is
  *     what the spare has.
  */
@@ -51,15 +52,17 @@
 #include "mem/uffd_abi.h"
 
 #define VEC_REGIONS 1024
-/* One bite is to stay far below a millisecond: it may delay a collect. */
-#define BITE_BYTES ((size_t)16 << 20)
+/* One bite is to stay below a millisecond: it may delay a collect. */
+#define BITE_BYTES ((size_t)8 << 20)
+#define LOOK_BITES 64		/* looked at in one settle, at most */
 
 struct wpa {
 	uint8_t *base;
 	size_t len;
 	size_t armed;
 	size_t image;		/* 0 when fresh, or before the first arm */
-	size_t settled;
+	bool *lazy;		/* of each bite of the image */
+	size_t look;		/* settle's next bite */
 	bool fresh;
 	int uffd;
 	int pagemap;
@@ -145,16 +148,46 @@ scan_range(struct wpa *w, const struct query *q, size_t from, size_t to,
 	return 0;
 }
 
+static size_t
+count_bites(const struct wpa *w)
+{
+	return (w->image + BITE_BYTES - 1) / BITE_BYTES;
+}
+
+/* The end of the stretch that starts at bite: all lazy, or none. */
+static size_t
+end_stretch(const struct wpa *w, size_t bite)
+{
+	bool lazy = w->lazy[bite];
+
+	while (bite < count_bites(w) && w->lazy[bite] == lazy)
+		bite++;
+	return bite;
+}
+
+static int
+collect_image(struct wpa *w, struct hs_pageset *out)
+{
+	size_t bite, end, to;
+	int rc = 0;
+
+	for (bite = 0; rc == 0 && bite < count_bites(w); bite = end) {
+		end = end_stretch(w, bite);
+		to = end * BITE_BYTES < w->image ? end * BITE_BYTES : w->image;
+		rc = scan_range(w,
+		    w->lazy[bite] ? &query_written_copies : &query_written,
+		    bite * BITE_BYTES, to, out);
+	}
+	return rc;
+}
+
 static int
 collect_wpa(void *priv, struct hs_pageset *out)
 {
 	struct wpa *w = priv;
 	int rc;
 
-	rc = scan_range(w, &query_written, 0, w->settled, out);
-	if (rc == 0)
-		rc = scan_range(w, &query_written_copies, w->settled, w->image,
-		    out);
+	rc = collect_image(w, out);
 	if (rc == 0)
 		rc = scan_range(w, &query_written, w->image, w->armed, out);
 	if (rc == 0 && w->pending != NULL) {
@@ -208,16 +241,34 @@ judge_suspects(struct wpa *w, size_t from, size_t to)
 	return rc;
 }
 
+/* Are there entries of any kind?  1: yes. */
 static int
-settle_wpa(void *priv)
+is_touched(struct wpa *w, size_t from, size_t to)
 {
-	struct wpa *w = priv;
-	size_t from = w->settled, to, off;
+	struct hs_uffd_scan arg = {
+		.size = sizeof(arg),
+		.start = (uintptr_t)w->base + from,
+		.end = (uintptr_t)w->base + to,
+		.vec = (uintptr_t)w->vec,
+		.vec_len = 1,
+		.max_pages = 1,
+		.category_anyof_mask = HS_UFFD_PRESENT | HS_UFFD_SWAPPED,
+		.return_mask = HS_UFFD_PRESENT,
+	};
+	long n;
+
+	do
+		n = ioctl(w->pagemap, HS_UFFD_PAGEMAP_SCAN, &arg);
+	while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	return n < 0 ? -errno : n > 0;
+}
+
+static int
+settle_bite(struct wpa *w, size_t from, size_t to)
+{
+	size_t off;
 	int rc;
 
-	if (from == w->image)
-		return 0;
-	to = w->image - from < BITE_BYTES ? w->image : from + BITE_BYTES;
 	for (off = from; off < to; off += HS_ARENA_EXTENT_BYTES)
 		touch_page(w->base + off);
 	rc = scan_range(w, &query_written, from, to, w->suspects);
@@ -227,10 +278,36 @@ settle_wpa(void *priv)
 		hs_pageset_merge(w->pending, w->suspects);
 	hs_pageset_clear(w->suspects);
 	hs_pageset_clear(w->seen);
-	if (rc < 0)
-		return rc;
-	w->settled = to;
-	return w->settled < w->image;
+	return rc;
+}
+
+static int
+settle_wpa(void *priv)
+{
+	struct wpa *w = priv;
+	size_t n, from, to;
+	int rc;
+
+	for (n = 0; w->look < count_bites(w); w->look++) {
+		if (!w->lazy[w->look])
+			continue;
+		if (n++ == LOOK_BITES)
+			return 1;
+		from = w->look * BITE_BYTES;
+		to =
+		    w->image - from < BITE_BYTES ? w->image : from + BITE_BYTES;
+		rc = is_touched(w, from, to);
+		if (rc == 0)
+			continue;
+		if (rc > 0)
+			rc = settle_bite(w, from, to);
+		if (rc < 0)
+			return rc;
+		w->lazy[w->look++] = false;
+		return 1;
+	}
+	w->look = 0;
+	return 0;
 }
 
 /* ---- arming ---- */
@@ -258,9 +335,10 @@ arm_wpa(void *priv, size_t len)
 
 	if (len > w->len || len < w->armed || len % HS_ARENA_PAGE_BYTES != 0)
 		return HS_EMISUSE;
-	if (!w->fresh && w->image == 0)
+	if (!w->fresh && w->image == 0) {
 		w->image = len;
-	else if (len > w->armed)
+		memset(w->lazy, true, count_bites(w) * sizeof(*w->lazy));
+	} else if (len > w->armed)
 		rc = protect_range(w, w->armed, len);
 	if (rc == 0)
 		w->armed = len;
@@ -355,7 +433,8 @@ create_sets(struct wpa *w)
 		rc = hs_pageset_create(&w->suspects, npages);
 	if (rc == 0)
 		rc = hs_pageset_create(&w->seen, npages);
-	return rc;
+	w->lazy = calloc(w->len / BITE_BYTES + 1, sizeof(*w->lazy));
+	return rc == 0 && w->lazy == NULL ? -ENOMEM : rc;
 }
 
 static void
@@ -370,6 +449,7 @@ close_wpa(void *priv)
 	hs_pageset_destroy(w->pending);
 	hs_pageset_destroy(w->suspects);
 	hs_pageset_destroy(w->seen);
+	free(w->lazy);
 	free(w);
 }
 

@@ -498,7 +498,7 @@ step_run(struct run *run, size_t round)
 	}
 	if (c->adversary)
 		write_otherwise(run);
-	if (c->ops->settle != NULL && random_below(run, 3) == 0) {
+	if (c->ops->settle != NULL && random_below(run, 4) != 0) {
 		rc = c->ops->settle(run->priv);
 		run->r->settles += rc == 1;
 		if (rc < 0)
