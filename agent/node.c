@@ -265,19 +265,19 @@ on_publish(void *data)
 	publish_now(n);
 }
 
+/* Some time after the newest change of kind; see PUBLISH_NS. */
 static void
 publish_later(struct hs_node *n)
 {
-	bool soon = n->kind == HS_STATE_PRIMARY;
-
-	if (n->publish_armed && (n->publish_soon || !soon))
+	if (n->publish_armed && n->publish_kind == n->kind)
 		return;
 	if (n->publish_armed)
 		qb_loop_timer_del(n->loop, n->publish_timer);
-	n->publish_soon = soon;
-	n->publish_armed = qb_loop_timer_add(n->loop, QB_LOOP_LOW,
-			       soon ? PUBLISH_PRIMARY_NS : PUBLISH_NS, n,
-			       on_publish, &n->publish_timer) == 0;
+	n->publish_kind = n->kind;
+	n->publish_armed =
+	    qb_loop_timer_add(n->loop, QB_LOOP_LOW,
+		n->kind == HS_STATE_PRIMARY ? PUBLISH_PRIMARY_NS : PUBLISH_NS,
+		n, on_publish, &n->publish_timer) == 0;
 }
 
 /* The primary's agent is in the group, whether it has said so yet or not. */

@@ -127,7 +127,8 @@ struct hs_node {
 	struct hs_msg_policy policy;
 	int score; /* as told to Pacemaker; and so `shown` */
 	enum hs_msg_state_kind shown;
-	bool published, publish_armed, publish_soon, lost_timer_armed;
+	enum hs_msg_state_kind publish_kind; /* when the timer was armed */
+	bool published, publish_armed, lost_timer_armed;
 	qb_loop_timer_handle publish_timer;
 	qb_loop_timer_handle lost_timer;
 

@@ -377,6 +377,9 @@ void
 hs_tenure_demote(struct hs_node *n, struct hs_ctl_req *req)
 {
 	if (n->active == NULL) {
+		/* A promotion that nobody waits for must not come true later. */
+		if (n->promoting)
+			end_promote(n, 1, "demoted meanwhile");
 		n->failed = false;
 		hs_node_update(n);
 		hs_ctl_reply(req, 0, "", NULL);
