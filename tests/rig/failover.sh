@@ -221,9 +221,9 @@ cut_node() {
 	survived "$text" "$old" "$where"
 	rig_until 20 eval 'node_is_off n1 || node_is_off n2'
 	verdict $? "$text: one node was fenced"
+	must rig_heal "$SVC_DIR" "$node" || return 1
 	for n in n1 n2; do
-		! node_is_off "$n" || must rig_poweron "$SVC_DIR" "$n" ||
-			return 1
+		must rig_poweron "$SVC_DIR" "$n" || return 1
 	done
 	must healthy
 }
@@ -353,8 +353,20 @@ scenario_agent() {
 	stop agent
 }
 
+# How often node $2 was fenced, as node $1 knows.
+fencings() {
+	rig_run "$SVC_DIR" "$1" timeout 10 stonith_admin --history "$2" \
+		2>/dev/null | grep -c "of $2 successful"
+}
+
+fenced_more() {
+	[ "$(fencings "$1" "$2")" -gt "$3" ]
+}
+
+# Nothing waits for the fencing here, as another spare holds: but a node that
+# boots before it is done would be shot again.
 die_spare() {
-	local n primary
+	local n primary before
 
 	must svc_primary || return 1
 	primary=$REPLY
@@ -362,8 +374,10 @@ die_spare() {
 		[ "$n" = "$primary" ] || break
 	done
 	nap 1000
+	before=$(fencings "$primary" "$n")
 	must rig_poweroff "$SVC_DIR" "$n" || return 1
 	survived "$1" "$primary" same
+	must rig_until 20 fenced_more "$primary" "$n" "$before" || return 1
 	must rig_poweron "$SVC_DIR" "$n" || return 1
 	must healthy
 }
@@ -378,6 +392,7 @@ cut_third() {
 	survived "$1" "$old" other
 	rig_until 20 node_is_off "$old"
 	verdict $? "$1: it was fenced"
+	must rig_heal "$SVC_DIR" "$old" || return 1
 	must rig_poweron "$SVC_DIR" "$old" || return 1
 	must healthy
 }
