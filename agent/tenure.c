@@ -377,7 +377,7 @@ void
 hs_tenure_demote(struct hs_node *n, struct hs_ctl_req *req)
 {
 	if (n->active == NULL) {
-		/* A promotion that nobody waits for must not come true later. */
+		/* What nobody waits for any more must not come true. */
 		if (n->promoting)
 			end_promote(n, 1, "demoted meanwhile");
 		n->failed = false;
