@@ -33,3 +33,6 @@ tests_unit_unit_examples_SOURCES = tests/unit/main.c tests/unit/suite.h \
 tests_unit_unit_examples_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
 tests_unit_unit_examples_LDADD = $(CUNIT_LIBS)
 endif
+dist_check_SCRIPTS += examples/tenlines/adapting.test
+TESTS += examples/tenlines/adapting.test
+EXTRA_DIST += docs/ADAPTING.md
