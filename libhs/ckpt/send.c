@@ -248,6 +248,16 @@ note_sent(struct hs_ckpt *c)
 	release_snap(c, snap);
 }
 
+static int
+send_out(struct hs_ckpt *c)
+{
+	if (hs_fault(HS_FAULT_XPORT_SEND))
+		return HS_ETRANSPORT;
+	if (hs_fault(HS_FAULT_CHUNK_DROP))
+		return 0;
+	return hs_xport_send(c->x, c->send.out, c->send.out_len);
+}
+
 enum hs_send_step
 hs_send_next(struct hs_ckpt *c)
 {
@@ -265,9 +275,7 @@ hs_send_next(struct hs_ckpt *c)
 		fill_chunk(c);
 	if (!window_open(c))
 		return HS_SEND_WINDOW;
-	rc = hs_fault(HS_FAULT_CHUNK_DROP)
-	    ? 0
-	    : hs_xport_send(c->x, s->out, s->out_len);
+	rc = send_out(c);
 	if (rc == -EAGAIN)
 		return HS_SEND_FULL;
 	if (rc < 0)

@@ -24,7 +24,6 @@
 #include <corosync/corotypes.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 
 /* Connect and join: corosync says TRY_AGAIN while a membership forms. */
 #define CPG_OPEN_NS (5 * UINT64_C(1000000000))
@@ -135,10 +134,7 @@ cpg_send(struct hs_xport *x, const void *buf, size_t len)
 		return c->lost;
 	if (len == 0 || len > x->max_bytes)
 		return -EMSGSIZE;
-	if (hs_fault(HS_FAULT_XPORT_SEND))
-		e = CS_ERR_LIBRARY;
-	else
-		e = cpg_mcast_joined(c->handle, CPG_TYPE_AGREED, &iov, 1);
+	e = cpg_mcast_joined(c->handle, CPG_TYPE_AGREED, &iov, 1);
 	if (e == CS_OK) {
 		x->sends++;
 		return 0;
