@@ -162,8 +162,7 @@ choose_backend(struct hs_dirty *d, const char *name, const struct range *r,
 	return rc == HS_EMISUSE ? rc : HS_ETRACK;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): each says a thing of its own */
-int
+int /* NOLINTNEXTLINE(readability-function-size) */
 hs_dirty_create(struct hs_dirty **out, const char *name, void *base, size_t len,
     bool fresh, char *why, size_t why_size)
 {

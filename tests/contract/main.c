@@ -6,10 +6,16 @@
  *	HS_SEED			repeats the choices of the run that printed it
  */
 #include <inttypes.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -304,6 +310,75 @@ test_choice(void)
 	hs_dirty_destroy(d);
 }
 
+/* ---- where it is not to be had ---- */
+
+/* As a container's seccomp profile does. */
+static void
+forbid_userfaultfd(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_userfaultfd, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = 4, .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+		_exit(77);
+}
+
+/* What a daemon is after it has changed its user. */
+static void
+become_undumpable(void)
+{
+	if (setresgid(65534, 65534, 65534) < 0 ||
+	    setresuid(65534, 65534, 65534) < 0)
+		_exit(77);
+}
+
+/* In a child: auto falls back and says why, wpa by name fails with the same. */
+static void
+test_refused(const char *name, void (*refuse)(void), const char *cause)
+{
+	struct hs_dirty *d;
+	char why[240] = "";
+	uint8_t *base;
+	int status;
+	bool ok;
+	pid_t pid;
+
+	(void)fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		abort();
+	if (pid == 0) {
+		base = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		refuse();
+		ok = hs_dirty_create(&d, "auto", base, MIB, true, why,
+			 sizeof(why)) == 0 &&
+		    strcmp(hs_dirty_name(d), "full") == 0 &&
+		    strstr(why, cause) != NULL;
+		ok = ok &&
+		    hs_dirty_create(&d, "wpa", base, MIB, true, why,
+			sizeof(why)) == HS_ETRACK &&
+		    strstr(why, cause) != NULL &&
+		    strstr(why, "tracker=full") != NULL;
+		printf("# %s\n", why);
+		(void)fflush(stdout);
+		_exit(ok ? 0 : 1);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		abort();
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		report(true, name, "# SKIP not permitted to try");
+	else
+		report(status == 0, name, "");
+}
+
 int
 main(void)
 {
@@ -314,6 +389,10 @@ main(void)
 
 	printf("# HS_SEED=%" PRIu64 "\n", seed);
 	test_choice();
+	test_refused("no userfaultfd: full, and a line that says so",
+	    forbid_userfaultfd, "userfaultfd is not permitted");
+	test_refused("no pagemap: full, and a line that says so",
+	    become_undumpable, "/proc/self/pagemap cannot be opened");
 	test_exact("wpa is exact on anonymous memory", &hs_dirty_wpa, false);
 	test_exact("wpa is exact on a restored image, while settling",
 	    &hs_dirty_wpa, true);
