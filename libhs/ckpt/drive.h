@@ -4,7 +4,7 @@
  * and takes acks itself, so that no other thread has to run between hscpt()
  * and the ack.  One such driver at a time; the worker keeps off.
  *
- *	hs_drive_send(c);		send right away, if nothing is in the way
+ *	hs_drive_send(c);	send now, if nothing is in the way
  *	lock(c->lock)
  *	if (hs_drive_begin(c)) {
  *		while (not yet there && rc == 0)
