@@ -171,6 +171,15 @@ hs_tenure_go_on(struct hs_node *n)
 		announce(n);
 }
 
+/* It may have died, or been started anew, while its TERM was on the way. */
+static bool
+still_waits(const struct hs_node *n, uint32_t pid)
+{
+	return n->waiting != NULL &&
+	    hs_service_phase(n->waiting) == HS_SERVICE_WAITING &&
+	    hs_service_hello(n->waiting)->pid == pid;
+}
+
 static void
 give_go(struct hs_node *n)
 {
@@ -288,7 +297,10 @@ hs_tenure_term(struct hs_node *n, const struct hs_xport_addr *from,
 	if (own) {
 		n->chain = true; /* S1, S5 */
 		n->why[0] = '\0';
-		give_go(n);
+		if (still_waits(n, m->pid))
+			give_go(n);
+		else
+			end_promote(n, 1, "the spare process died meanwhile");
 	} else {
 		be_superseded(n);
 		take_up_chain(n, h, m);
