@@ -156,7 +156,11 @@ on_hello(void *arg, struct hs_service *s)
 {
 	struct hs_node *n = arg;
 
-	(void)s;
+	if (strcmp(hs_service_hello(s)->tracker, "full") == 0)
+		qb_log(LOG_WARNING,
+		    "the program tracks no writes (tracker full): each "
+		    "checkpoint compares all memory; write-protect tracking "
+		    "needs Linux 6.7 and userfaultfd to be permitted");
 	n->deaths = 0;
 	hs_group_send_state(n);
 	hs_node_update(n);
@@ -195,12 +199,12 @@ waiting_died(struct hs_node *n, const struct hs_service *s)
 
 	explain_death(n, s);
 	n->deaths++;
-	qb_log(LOG_ERR, "spare process: %s", n->death_text);
 	if (fn != NULL) {
 		n->on_ready = NULL;
 		fn(n->on_ready_arg, HS_EAGENT, n->death_text);
 		return;
 	}
+	qb_log(LOG_ERR, "spare process: %s", n->death_text);
 	for (unsigned i = 1; i < n->deaths && ms < RESPAWN_MAX_MS; i++)
 		ms *= 2;
 	hs_child_later(n, ms);

@@ -454,6 +454,9 @@ view(void *arg, const struct hs_xport_view *v)
 		if (!is_member(v, &p->addr))
 			part_with(n, p, why_gone(v, &p->addr));
 	}
+	/* Whatever it could not do, it is in the group now. */
+	if (n->active != NULL && is_member(v, &n->primary))
+		hs_service_forget_text(n->active);
 	for (size_t i = 0; i < v->nchange; i++)
 		grew |= v->change[i].why == HS_XPORT_JOIN;
 	unsettle(n);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/sock.h"
 
+#define TYPE_OFF 6 /* of a message's type; see wire/msg.h */
 #define LINK_BYTES 2048 /* larger than any message of the link */
 
 struct hs_service {
@@ -78,10 +79,25 @@ struct child_plan {
 	char **env;
 };
 
+/* What failed, as the child reports it. */
+enum child_step {
+	STEP_PREPARE,
+	STEP_USER,
+	STEP_DIRECTORY,
+	STEP_LOG,
+	STEP_EXEC
+};
+
+struct child_report {
+	enum child_step step;
+	int err;
+};
+
 static _Noreturn void
-child_fail(const struct child_plan *p, int err)
+child_fail(const struct child_plan *p, enum child_step step)
 {
-	ssize_t n = write(p->report, &err, sizeof(err));
+	const struct child_report r = { .step = step, .err = errno };
+	ssize_t n = write(p->report, &r, sizeof(r));
 
 	(void)n;
 	_exit(127);
@@ -96,11 +112,11 @@ child_streams(const struct child_plan *p)
 		return;
 	null = open("/dev/null", O_RDONLY);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
-		child_fail(p, errno);
+		child_fail(p, STEP_PREPARE);
 	if (p->log >= 0 &&
 	    (dup2(p->log, STDOUT_FILENO) < 0 ||
 		dup2(p->log, STDERR_FILENO) < 0))
-		child_fail(p, errno);
+		child_fail(p, STEP_PREPARE);
 }
 
 static _Noreturn void
@@ -111,27 +127,27 @@ child_run(const struct child_plan *p)
 
 	/* The service must not outlive the one who speaks for it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		child_fail(p, errno);
+		child_fail(p, STEP_PREPARE);
 	if (getppid() != p->parent)
 		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (c->own_group && setsid() < 0)
-		child_fail(p, errno);
+		child_fail(p, STEP_PREPARE);
 	child_streams(p);
 	if (c->own_user &&
 	    (initgroups(c->user, c->gid) < 0 || setgid(c->gid) < 0 ||
 		setuid(c->uid) < 0))
-		child_fail(p, errno);
+		child_fail(p, STEP_USER);
 	/* setuid() clears it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != p->parent)
-		child_fail(p, errno);
+		child_fail(p, STEP_PREPARE);
 	if (c->directory != NULL && chdir(c->directory) < 0)
-		child_fail(p, errno);
+		child_fail(p, STEP_DIRECTORY);
 	if (fcntl(p->link, F_SETFD, 0) < 0)
-		child_fail(p, errno);
+		child_fail(p, STEP_PREPARE);
 	execvpe(c->argv[0], c->argv, p->env);
-	child_fail(p, errno);
+	child_fail(p, STEP_EXEC);
 }
 
 /* environ with HOTSPARE_FD and HOTSPARE_RESOURCE; the array is the caller's. */
@@ -155,39 +171,42 @@ child_env(char *fd_var, char *resource_var)
 	return env;
 }
 
-/* 0, or the errno of what failed before or in the exec. */
-static int
-fork_child(struct hs_service *s, const struct hs_service_config *cfg, int link)
+/* r->err is 0, or says what failed before or in the exec. */
+static void
+fork_child(struct hs_service *s, const struct hs_service_config *cfg, int link,
+    struct child_report *r)
 {
 	char fd_var[32], resource_var[300];
 	struct child_plan plan = { .cfg = cfg, .link = link, .log = -1 };
-	int report[2], err = 0;
+	int report[2];
 
 	snprintf(fd_var, sizeof(fd_var), "HOTSPARE_FD=%d", link);
 	snprintf(resource_var, sizeof(resource_var), "HOTSPARE_RESOURCE=%s",
 	    cfg->resource);
+	*r = (struct child_report){ .step = STEP_LOG };
 	if (cfg->log_file != NULL) {
 		plan.log = open(cfg->log_file,
 		    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-		if (plan.log < 0)
-			return errno;
+		r->err = plan.log < 0 ? errno : 0;
+		if (r->err != 0)
+			return;
 	}
+	r->step = STEP_PREPARE;
 	plan.env = child_env(fd_var, resource_var);
 	plan.parent = getpid();
 	if (plan.env == NULL || pipe2(report, O_CLOEXEC) < 0) {
-		err = plan.env == NULL ? ENOMEM : errno;
+		r->err = plan.env == NULL ? ENOMEM : errno;
 		goto out;
 	}
 	plan.report = report[1];
 	s->pid = fork();
 	if (s->pid == 0)
 		child_run(&plan);
-	err = s->pid < 0 ? errno : 0;
+	r->err = s->pid < 0 ? errno : 0;
 	close(report[1]);
-	/* The write end closes by the exec; a failure says its errno. */
+	/* The write end closes by the exec; a failure says what it was. */
 	if (s->pid > 0 &&
-	    TEMP_FAILURE_RETRY(read(report[0], &err, sizeof(err))) ==
-		sizeof(err)) {
+	    TEMP_FAILURE_RETRY(read(report[0], r, sizeof(*r))) == sizeof(*r)) {
 		(void)waitpid(s->pid, NULL, 0);
 		s->pid = -1;
 	}
@@ -196,7 +215,6 @@ out:
 	free(plan.env);
 	if (plan.log >= 0)
 		close(plan.log);
-	return err;
 }
 
 static void
@@ -218,6 +236,20 @@ close_link(struct hs_service *s)
 	qb_loop_poll_del(s->loop, s->link);
 	close(s->link);
 	s->link = -1;
+}
+
+/*
+ * A running service tries again, many times a second; one that did not start
+ * ends, and its text is what its end is explained by.
+ */
+static void
+note_text(struct hs_service *s, const struct hs_msg_text *m)
+{
+	bool news = strcmp(s->text, m->text) != 0;
+
+	memcpy(s->text, m->text, sizeof(s->text));
+	if (news && s->phase >= HS_SERVICE_GOING)
+		qb_log(LOG_ERR, "service says: %s", s->text);
 }
 
 static void
@@ -244,10 +276,8 @@ on_message(struct hs_service *s, const uint8_t *buf, size_t len)
 		return;
 	} else if (rc == 0 && h.type == HS_MSG_FAILED) {
 		rc = hs_msg_decode_text(body, body_len, &text);
-		if (rc == 0) {
-			memcpy(s->text, text.text, sizeof(s->text));
-			qb_log(LOG_ERR, "service says: %s", s->text);
-		}
+		if (rc == 0)
+			note_text(s, &text);
 	} else if (rc == 0 && h.type == HS_MSG_PING) {
 		s->pinged_ns = hs_clock_ns();
 	} else if (rc == 0 && h.type == HS_MSG_STATS) {
@@ -297,25 +327,22 @@ reap(struct hs_service *s)
 	s->grace_armed = false;
 }
 
-/* What it said before it died still counts: a FAILED holds the reason. */
+/*
+ * What it said before it died still counts: that it ran, or why it failed.  Not
+ * that it is ready to.
+ */
 static void
 drain_link(struct hs_service *s)
 {
-	struct hs_msg_head h;
-	struct hs_msg_text text;
 	uint8_t buf[LINK_BYTES];
-	const uint8_t *body;
-	size_t body_len;
 	int nfd = 0;
 	ssize_t n;
 
 	while (s->link >= 0 &&
 	    (n = hs_sock_recv(s->link, buf, sizeof(buf), NULL, 0, &nfd,
-		 MSG_DONTWAIT)) > 0)
-		if (hs_msg_open(buf, (size_t)n, &h, &body, &body_len) == 0 &&
-		    h.type == HS_MSG_FAILED &&
-		    hs_msg_decode_text(body, body_len, &text) == 0)
-			memcpy(s->text, text.text, sizeof(s->text));
+		 MSG_DONTWAIT)) >= HS_MSG_HEAD_BYTES)
+		if (buf[TYPE_OFF] != HS_MSG_HELLO)
+			on_message(s, buf, (size_t)n);
 }
 
 static int32_t
@@ -325,23 +352,49 @@ on_pidfd(int32_t fd, int32_t revents, void *data)
 
 	(void)fd;
 	(void)revents;
-	reap(s);
 	drain_link(s);
+	reap(s);
 	close_link(s);
 	s->ev->dead(s->arg, s);
 	return 0;
 }
 
 static void
-explain_exec(const struct hs_service_config *cfg, int err, char *why,
-    size_t size)
+explain_failure(const struct hs_service_config *cfg,
+    const struct child_report *r, char *why, size_t size)
 {
-	const char *hint = err == ENOENT || err == EACCES || err == ENOEXEC
-	    ? "; check the program's path and its execute permission"
-	    : "";
+	const char *text = strerrordesc_np(r->err);
 
-	snprintf(why, size, "cannot run %s: %s%s", cfg->argv[0],
-	    strerrordesc_np(err), hint);
+	switch (r->step) {
+	case STEP_PREPARE:
+		snprintf(why, size, "cannot start a process: %s", text);
+		break;
+	case STEP_USER:
+		snprintf(why, size,
+		    "cannot become user %s: %s; run hs-agent "
+		    "as root",
+		    cfg->user, text);
+		break;
+	case STEP_DIRECTORY:
+		snprintf(why, size,
+		    "cannot enter %s: %s; check the working "
+		    "directory",
+		    cfg->directory, text);
+		break;
+	case STEP_LOG:
+		snprintf(why, size,
+		    "cannot open %s: %s; check the log file's "
+		    "directory",
+		    cfg->log_file, text);
+		break;
+	case STEP_EXEC:
+		snprintf(why, size, "cannot run %s: %s%s", cfg->argv[0], text,
+		    r->err == ENOENT || r->err == EACCES || r->err == ENOEXEC
+			? "; check the program's path and its execute "
+			  "permission"
+			: "");
+		break;
+	}
 }
 
 static int
@@ -368,10 +421,13 @@ hs_service_spawn(struct hs_service **out, qb_loop_t *loop,
     void *arg, char *why, size_t why_size)
 {
 	struct hs_service *s = calloc(1, sizeof(*s));
-	int pair[2], err, rc;
+	struct child_report report = { .step = STEP_PREPARE };
+	int pair[2], rc;
 
-	if (s == NULL)
+	if (s == NULL) {
+		snprintf(why, why_size, "%s", hs_err_text(-ENOMEM));
 		return -ENOMEM;
+	}
 	s->loop = loop;
 	s->ev = ev;
 	s->arg = arg;
@@ -379,18 +435,18 @@ hs_service_spawn(struct hs_service **out, qb_loop_t *loop,
 	s->own_group = cfg->own_group;
 	s->grace_ms = cfg->grace_ms;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		err = errno;
+		report.err = errno;
 	} else {
 		s->link = pair[0];
-		err = fork_child(s, cfg, pair[1]);
+		fork_child(s, cfg, pair[1], &report);
 		close(pair[1]);
 	}
-	if (err != 0) {
-		explain_exec(cfg, err, why, why_size);
+	if (report.err != 0) {
+		explain_failure(cfg, &report, why, why_size);
 		if (s->link >= 0)
 			close(s->link);
 		free(s);
-		return -err;
+		return -report.err;
 	}
 	rc = watch(s);
 	if (rc < 0) {
@@ -520,6 +576,12 @@ uint64_t
 hs_service_pinged(const struct hs_service *s)
 {
 	return s->pinged_ns;
+}
+
+void
+hs_service_forget_text(struct hs_service *s)
+{
+	s->text[0] = '\0';
 }
 
 const char *

@@ -86,8 +86,9 @@ const struct hs_msg_stats *hs_service_stats(const struct hs_service *s);
 uint64_t hs_service_held_epoch(const struct hs_service *s);
 /* CLOCK_MONOTONIC ns of the last hsping(); 0: it never pinged. */
 uint64_t hs_service_pinged(const struct hs_service *s);
-/* What the service said of its own failure; "" if nothing. */
+/* What the service said of its own failure; "" if nothing, or it is over. */
 const char *hs_service_text(const struct hs_service *s);
+void hs_service_forget_text(struct hs_service *s);
 /* As waitpid(2) gives it; only when DEAD. */
 int hs_service_status(const struct hs_service *s);
 /* "killed by SIGSEGV", "exited with 1": only when DEAD. */

@@ -65,6 +65,8 @@ explain_protection(const struct hs_node *n)
 		return n->why;
 	if (!n->quorate)
 		return "no quorum: nothing is reported held";
+	if (hs_service_text(n->active)[0] != '\0')
+		return hs_service_text(n->active); /* sends no checkpoints */
 	if (n->policy.protection == HS_BLOCKED && n->peers.nlost > 0)
 		return "a node vanished and is not known to be fenced: held "
 		       "waits; see 'pcs stonith history', or 'hsctl confirm'";
@@ -234,7 +236,7 @@ hs_status_monitor(const struct hs_node *n, const char **text)
 	}
 	if (n->kind == HS_STATE_PRIMARY) {
 		*text = explain_protection(n);
-		return n->policy.protection == HS_PROTECTED
+		return n->policy.protection == HS_PROTECTED && *text[0] == '\0'
 		    ? OCF_RUNNING_PROMOTED
 		    : OCF_DEGRADED_PROMOTED;
 	}
