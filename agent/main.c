@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <qb/qblog.h>
@@ -28,6 +30,8 @@
 
 #define DEFAULT_START_TIMEOUT_S 20
 #define DEFAULT_GRACE_MS 3000
+#define LOCK_TRIES 40
+#define LOCK_PAUSE_NS 50000000
 
 struct options {
 	struct hs_node_config node;
@@ -300,6 +304,8 @@ on_ready(void *arg, int rc, const char *text)
 	s->failed = true;
 	s->code = exit_code(rc);
 	snprintf(s->text, sizeof(s->text), "%s", text);
+	if (s->report >= 0)
+		qb_log(LOG_ERR, "not started: %s", text);
 	qb_loop_stop(s->loop);
 }
 
@@ -361,6 +367,39 @@ open_ctl(struct hs_node *n, char *why, size_t why_size)
 	return rc;
 }
 
+/*
+ * Held until this process ends.  Taken before all else: a second agent of the
+ * resource would be taken for the first one by the others in the group.
+ */
+static int
+take_lock(const struct hs_node_config *cfg, char *why, size_t why_size)
+{
+	char path[512];
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	int fd;
+
+	if (cfg->run_dir == NULL)
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s.lock", cfg->run_dir, cfg->resource);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	/* One that was stopped has said so before it is gone. */
+	for (int i = 0; fd >= 0 && i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	if (fd >= 0)
+		snprintf(why, why_size,
+		    "an hs-agent for %.60s runs already: see hsctl status",
+		    cfg->resource);
+	else
+		snprintf(why, why_size, "%.150s: %s", path,
+		    strerrordesc_np(errno));
+	if (fd >= 0)
+		close(fd);
+	return -EBUSY;
+}
+
 static void
 remove_pids(const struct hs_node_config *cfg)
 {
@@ -381,9 +420,9 @@ run(struct options *o, int report_fd)
 	int rc, status;
 
 	s.loop = qb_loop_create();
-	rc = s.loop == NULL
-	    ? -ENOMEM
-	    : hs_node_create(&n, s.loop, &o->node, why, sizeof(why));
+	rc = s.loop == NULL ? -ENOMEM : take_lock(&o->node, why, sizeof(why));
+	if (rc == 0)
+		rc = hs_node_create(&n, s.loop, &o->node, why, sizeof(why));
 	if (rc == 0)
 		rc = open_ctl(n, why, sizeof(why));
 	if (rc == 0)
