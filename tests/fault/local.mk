@@ -1,3 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What must hold when a call fails at each numbered point.
-# Same form as tests/unit/local.mk.
+# What must hold when something is in the way: a call that fails, an address
+# that is taken, a program that is none.  Without a cluster; tests/rig has one.
+noinst_PROGRAMS += tests/fault/squat
+tests_fault_squat_SOURCES = tests/fault/squat.c
+tests_fault_squat_LDADD = libhsapi.la libhsckpt.la libhsnet.la libhsmem.la \
+	libhswire.la libhsbase.la
+
+dist_check_SCRIPTS += tests/fault/refuse.test
+TESTS += tests/fault/refuse.test

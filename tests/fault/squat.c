@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * squat HOW [TRACKER]: a program that gets in hsinit()'s way.
+ *
+ *	nothing		it does not
+ *	arena		the arena's default address is taken
+ *	EPERM ENOSYS	userfaultfd(2) fails with this
+ *	link		HOTSPARE_FD names no link
+ *
+ * One line: "ok TRACKER" once a checkpoint was taken, status 0; or what
+ * hsmessage() says, status 1.  Without hs-agent the tracker is "none".
+ */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <hotspare/hs.h>
+
+#define DEFAULT_BASE 0x200000000000ul
+
+static _Noreturn void
+die(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+static void
+take_arena(void)
+{
+	void *want = (void *)(DEFAULT_BASE + (5ul << 20));
+
+	if (mmap(want, 4096, PROT_READ,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		0) != want)
+		die("mmap");
+}
+
+/* As a container's seccomp profile does it. */
+static void
+refuse_userfaultfd(unsigned err)
+{
+	struct sock_filter f[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		    offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_userfaultfd, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog p = { .len = sizeof(f) / sizeof(f[0]), .filter = f };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p) < 0)
+		die("seccomp");
+}
+
+static void
+get_in_the_way(const char *how)
+{
+	if (strcmp(how, "arena") == 0)
+		take_arena();
+	else if (strcmp(how, "EPERM") == 0)
+		refuse_userfaultfd(EPERM);
+	else if (strcmp(how, "ENOSYS") == 0)
+		refuse_userfaultfd(ENOSYS);
+	else if (strcmp(how, "link") == 0)
+		(void)setenv("HOTSPARE_FD", "0", 1);
+	else if (strcmp(how, "nothing") != 0) {
+		(void)fprintf(stderr, "squat: what is %s?\n", how);
+		exit(2);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct hs_status st = { .size = sizeof(st) };
+	struct hs_options opt = HS_OPTIONS;
+	int rc;
+
+	if (argc < 2)
+		return 2;
+	get_in_the_way(argv[1]);
+	if (argc > 2)
+		opt.tracker = argv[2];
+	rc = hsinit(&opt);
+	if (rc < 0) {
+		(void)printf("%s (%d)\n", hsmessage(), rc);
+		return 1;
+	}
+	if (hscpt(HS_SEALED, NULL) < 0 || hsstatus(&st) < 0)
+		return 3;
+	(void)printf("ok %s\n", st.tracker);
+	return 0;
+}
