@@ -140,8 +140,7 @@ hs_ctl_reply(struct hs_ctl_req *req, int rc, const char *text,
 static bool
 only_looks(const char *cmd)
 {
-	return strcmp(cmd, "status") == 0 || strcmp(cmd, "monitor") == 0 ||
-	    strcmp(cmd, "version") == 0;
+	return strcmp(cmd, "status") == 0 || strcmp(cmd, "monitor") == 0;
 }
 
 static struct json_object *

@@ -6,9 +6,9 @@
  * code where the command is one of the OCF agent's, or a negative error with
  * "text".
  *
- * Whoever may open the socket may look (status, monitor, version); what
- * changes anything is for root and the agent's own user, and is refused to
- * others here.
+ * Whoever may open the socket may look (status, monitor); what changes
+ * anything is for root and the agent's own user, and is refused to others
+ * here.
  */
 #ifndef HS_AGENT_CTL_H
 #define HS_AGENT_CTL_H

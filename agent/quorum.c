@@ -94,6 +94,11 @@ explain(cs_error_t e, char *why, size_t why_size)
 		    "corosync-cfgtool -R");
 		return -EACCES;
 	}
+	if (e == CS_ERR_NO_SPACE) {
+		(void)snprintf(why, why_size,
+		    "no room for corosync's buffers: make room in /dev/shm");
+		return -ENOSPC;
+	}
 	(void)snprintf(why, why_size,
 	    "corosync does not answer (error %d): see that it runs on this "
 	    "node",

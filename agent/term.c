@@ -24,6 +24,7 @@
 #include <qb/qblog.h>
 
 #include "base/crc.h"
+#include "base/fault.h"
 #include "base/rd.h"
 #include "base/wr.h"
 
@@ -155,6 +156,8 @@ write_whole(int dirfd, const char *name, const uint8_t *buf, size_t len)
 		rc = -errno;
 	else if ((size_t)n != len)
 		rc = -ENOSPC;
+	if (rc == 0 && hs_fault(HS_FAULT_TERM_FSYNC))
+		rc = -EIO;
 	if (rc == 0 && fsync(fd) < 0)
 		rc = -errno;
 	if (close(fd) < 0 && rc == 0)

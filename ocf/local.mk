@@ -6,4 +6,4 @@ dist_man_MANS += docs/man/ocf_hotspare_service.7
 
 OCF_TESTS = tests/ocf/metadata.test tests/ocf/refuse.test
 TESTS += $(OCF_TESTS)
-EXTRA_DIST += $(OCF_TESTS) tests/ocf/lib.sh
+EXTRA_DIST += $(OCF_TESTS) tests/ocf/lib.sh tests/rig/ocf.sh

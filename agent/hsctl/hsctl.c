@@ -162,7 +162,7 @@ run_version(struct hs_ask *a, char **args)
 	(void)printf("hsctl %s\n", PACKAGE_VERSION);
 	if (*a->socket == '\0')
 		return HS_RC_OK;
-	rc = hs_ask_call(a, hs_ask_request("version"), &answer);
+	rc = hs_ask_call(a, hs_ask_request("status"), &answer);
 	if (rc != -1)
 		return rc;
 	if (json_object_object_get_ex(answer, "agent_version", &v))

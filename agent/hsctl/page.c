@@ -94,7 +94,9 @@ print_head(FILE *f, struct json_object *s)
 	if (has(s, "term"))
 		(void)fprintf(f, LABEL "%" PRId64 ", epoch %" PRId64 "\n",
 		    "term", int_of(s, "term"), int_of(s, "epoch"));
-	if (has(s, "quorate"))
+	if (strcmp(text_of(s, "transport", ""), "unix") == 0)
+		(void)fprintf(f, LABEL "none: standalone\n", "cluster");
+	else if (has(s, "quorate"))
 		(void)fprintf(f, LABEL "%s, over %s\n", "cluster",
 		    int_of(s, "quorate") != 0 ? "quorate" : "NO QUORUM",
 		    text_of(s, "transport", "?"));

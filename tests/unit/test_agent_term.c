@@ -11,6 +11,7 @@
 
 #include "agent/log.h"
 #include "base/crc.h"
+#include "base/fault.h"
 #include "tests/unit/suite.h"
 
 static char dir[] = "/tmp/hs-term.XXXXXX";
@@ -185,6 +186,14 @@ failed_store_keeps_the_old_term(void)
 	CU_ASSERT_EQUAL(rmdir(blocker), 0);
 	CU_ASSERT_EQUAL(hs_term_load(dir, "db", &term), 0);
 	CU_ASSERT_EQUAL(term, 7);
+#ifdef HS_FAULTS
+	hs_fault_arm(HS_FAULT_TERM_FSYNC, 1);
+	CU_ASSERT_EQUAL(hs_term_store(dir, "db", 8), -EIO);
+	CU_ASSERT_EQUAL(hs_fault_fired(HS_FAULT_TERM_FSYNC), 1);
+	CU_ASSERT_EQUAL(hs_term_load(dir, "db", &term), 0);
+	CU_ASSERT_EQUAL(term, 7);
+	(void)unlink(blocker);
+#endif
 	CU_ASSERT_EQUAL(hs_term_store("/nonexistent", "db", 8), -ENOENT);
 }
 
