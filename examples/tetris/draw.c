@@ -115,7 +115,8 @@ draw_screen(char *out, const struct game *g, const char *status)
 		put_side(&t, g, row);
 		put_text(&t, "\033[K\r\n");
 	}
-	put_text(&t, "  +---------------------+\033[K\r\n  %s\033[K\r\n\033[J",
+	/* The row below is where a terminal in line mode echoes. */
+	put_text(&t, "  +---------------------+\033[K\r\n  %s\033[K\r\n\033[K",
 	    status);
 	return t.len;
 }

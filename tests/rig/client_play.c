@@ -192,7 +192,8 @@ main(int argc, char **argv)
 			p.name = optarg;
 		else if (o != 'c')
 			usage(o == 'h' ? 0 : 2);
-		else if ((p.commands = open(optarg, O_WRONLY | O_CLOEXEC)) < 0)
+		else if ((p.commands = open(optarg,
+			      O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
 			usage(2);
 	}
 	if (argc - optind != 2 ||

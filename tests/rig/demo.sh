@@ -29,6 +29,7 @@ SVC_ARGS='-p 4000'
 SVC_PARAMS='ping_timeout=5s'
 RIG_NODES='' RIG_VIP=''
 failed=0
+terminal=''	# as it was before the game
 
 rig_check_host || exit 1
 svc_check_built client_tetris || exit 1
@@ -40,6 +41,7 @@ finish() {
 	trap - EXIT INT TERM HUP
 	svc_client_kill
 	rig_down "$SVC_DIR"
+	[ -z "$terminal" ] || stty "$terminal" 2>/dev/null
 	if [ "$failed" = 1 ]; then
 		printf 'Logs are kept in %s\n' "$work"
 	else
@@ -251,16 +253,20 @@ act() {
 }
 
 play_along() {
-	local key actor
+	local key actor tty
 
 	[ -t 0 ] || fail "--play wants a terminal"
-	mkfifo -m 600 "$work/keys"
+	exec {tty}<&0
+	mkfifo -m 600 "$SVC_DIR/keys"
 	while read -r key; do
 		act "$key"
-	done <>"$work/keys" >>"$work/acts" 2>&1 &
+	done <>"$SVC_DIR/keys" >>"$work/acts" 2>&1 &
 	actor=$!
+	terminal=$(stty -g)
+	# In the background: so that a signal to this script is served at once.
 	rig_client "$SVC_DIR" "$HS_BUILD/tests/rig/client_play" \
-		-c "$work/keys" "$RIG_VIP" 4000
+		-c "$SVC_DIR/keys" "$RIG_VIP" 4000 <&"$tty" &
+	wait $!
 	kill "$actor"
 	wait "$actor" 2>/dev/null
 }
