@@ -144,7 +144,5 @@ hs_drive_turn(struct hs_ckpt *c, uint64_t deadline_ns)
 	if (event)
 		rc = pump_once(c);
 	pthread_mutex_lock(&c->lock);
-	if (rc == HS_ETRANSPORT && c->state == HS_CKPT_FLOWING)
-		hs_ckpt_goto(c, HS_CKPT_BROKEN);		/* V2 */
 	return event ? rc : HS_ETIMEDOUT;
 }

@@ -178,6 +178,20 @@ state_of(struct hs_ckpt *c)
 	return s;
 }
 
+/*
+ * What was in flight is of unknown fate: nothing more goes this way, whoever
+ * found it out.  The worker closes the transport.
+ */
+static enum hs_send_step
+break_stream(struct hs_ckpt *c)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->state == HS_CKPT_JOINING || c->state == HS_CKPT_FLOWING)
+		hs_ckpt_goto(c, HS_CKPT_BROKEN);
+	pthread_mutex_unlock(&c->lock);
+	return HS_SEND_LOST;
+}
+
 enum hs_send_step
 hs_pump_send(struct hs_ckpt *c)
 {
@@ -189,7 +203,7 @@ hs_pump_send(struct hs_ckpt *c)
 	do
 		step = hs_send_next(c);
 	while (step == HS_SEND_MORE && --burst > 0);
-	return step;
+	return step == HS_SEND_LOST ? break_stream(c) : step;
 }
 
 enum hs_send_step
@@ -199,6 +213,6 @@ hs_pump_run(struct hs_ckpt *c)
 	if (c->x == NULL)
 		return HS_SEND_LOST;
 	if (hs_xport_dispatch(c->x, DISPATCH_BYTES) < 0)
-		return HS_SEND_LOST;
+		return break_stream(c);
 	return hs_pump_send(c);
 }
