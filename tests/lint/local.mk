@@ -18,9 +18,12 @@ format:
 TIDY_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I$(abs_top_builddir) -I. -Ilibhs \
 	-I$(abs_top_builddir)/include $(QB_CFLAGS) $(JSONC_CFLAGS)
 tidy:
-	cd $(top_srcdir) && find libhs -name '*.c' | xargs -P 2 -n 4 \
-	    sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_CFLAGS)' tidy
-	cd $(top_srcdir) && find agent examples -name '*.c' | xargs -P 2 -n 4 \
+	cd $(top_srcdir) && status=0; \
+	find libhs -name '*.c' | xargs -P 2 -n 4 \
+	    sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_CFLAGS)' tidy || \
+	    status=1; \
+	find agent examples -name '*.c' | xargs -P 2 -n 4 \
 	    sh -c 'clang-tidy --quiet --checks=-concurrency-mt-unsafe "$$@" \
-	    -- $(TIDY_CFLAGS)' tidy
+	    -- $(TIDY_CFLAGS)' tidy || status=1; \
+	exit $$status
 .PHONY: lint format tidy
