@@ -11,6 +11,7 @@
 
 #include "agent/node.h"
 #include "agent/term.h"
+#include "base/clock.h"
 
 /* Scores in fixed bands: one that floats makes a healthy cluster swap roles. */
 #define SCORE_PRIMARY 1000
@@ -90,6 +91,8 @@ set_kind(struct hs_node *n, enum hs_msg_state_kind kind)
 	    kind_names[n->kind], kind_names[kind], (unsigned long long)n->term,
 	    (unsigned long long)n->id.epoch, n->why[0] != '\0' ? ": " : "",
 	    n->why);
+	if ((kind == HS_STATE_PRIMARY) != (n->kind == HS_STATE_PRIMARY))
+		n->role_ns = hs_clock_ns();
 	n->kind = kind;
 	return true;
 }
@@ -265,15 +268,17 @@ on_publish(void *data)
 	publish_now(n);
 }
 
-/* Some time after the newest change of kind; see PUBLISH_NS. */
+/* Some time after the newest change of kind or term; see PUBLISH_NS. */
 static void
 publish_later(struct hs_node *n)
 {
-	if (n->publish_armed && n->publish_kind == n->kind)
+	if (n->publish_armed && n->publish_kind == n->kind &&
+	    n->publish_term == n->term)
 		return;
 	if (n->publish_armed)
 		qb_loop_timer_del(n->loop, n->publish_timer);
 	n->publish_kind = n->kind;
+	n->publish_term = n->term;
 	n->publish_armed =
 	    qb_loop_timer_add(n->loop, QB_LOOP_LOW,
 		n->kind == HS_STATE_PRIMARY ? PUBLISH_PRIMARY_NS : PUBLISH_NS,
@@ -379,6 +384,7 @@ hs_node_create(struct hs_node **out, qb_loop_t *loop,
 	n->loop = loop;
 	n->cfg = cfg;
 	n->peer_fd = -1;
+	n->role_ns = hs_clock_ns();
 	n->min_spares = cfg->min_spares;
 	n->ping_timeout_ms = cfg->ping_timeout_ms;
 	n->quorate = cfg->standalone;

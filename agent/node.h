@@ -128,6 +128,8 @@ struct hs_node {
 	int score; /* as told to Pacemaker; and so `shown` */
 	enum hs_msg_state_kind shown;
 	enum hs_msg_state_kind publish_kind; /* when the timer was armed */
+	uint64_t publish_term;		     /* likewise */
+	uint64_t role_ns; /* when it became the primary, or a spare */
 	bool published, publish_armed, lost_timer_armed;
 	qb_loop_timer_handle publish_timer;
 	qb_loop_timer_handle lost_timer;

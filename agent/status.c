@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/node.h"
+#include "base/clock.h"
 #include "config.h"
 
 /* Return codes of the OCF resource agent API 1.1, with Pacemaker's degraded. */
@@ -19,6 +20,8 @@
 
 /* A waiting process that dies so often in a row is an error of the resource. */
 #define DEATHS_SHOWN 3
+/* The first monitor follows the start or the promotion at once. */
+#define PLAIN_NS 5000000000ull
 
 static void
 add_int(struct json_object *o, const char *key, uint64_t v)
@@ -226,6 +229,18 @@ hs_status_json(const struct hs_node *n)
 	return o;
 }
 
+/*
+ * Pacemaker (2.1.5) keeps the first result of a recurring monitor only if it is
+ * a plain success.  A monitor without such an entry that another controller
+ * started cannot be cancelled, and a takeover that has to cancel it waits for
+ * the operation's timeout and a minute.  So a role begins with plain answers.
+ */
+static bool
+may_degrade(const struct hs_node *n)
+{
+	return hs_clock_ns() - n->role_ns > PLAIN_NS;
+}
+
 int
 hs_status_monitor(const struct hs_node *n, const char **text)
 {
@@ -235,10 +250,10 @@ hs_status_monitor(const struct hs_node *n, const char **text)
 		return OCF_FAILED_PROMOTED;
 	}
 	if (n->kind == HS_STATE_PRIMARY) {
+		if (explain_protection(n)[0] == '\0' || !may_degrade(n))
+			return OCF_RUNNING_PROMOTED;
 		*text = explain_protection(n);
-		return n->policy.protection == HS_PROTECTED && *text[0] == '\0'
-		    ? OCF_RUNNING_PROMOTED
-		    : OCF_DEGRADED_PROMOTED;
+		return OCF_DEGRADED_PROMOTED;
 	}
 	if (n->deaths >= DEATHS_SHOWN) {
 		*text = n->death_text;
@@ -248,6 +263,8 @@ hs_status_monitor(const struct hs_node *n, const char **text)
 	if (n->kind == HS_STATE_READY ||
 	    (n->kind == HS_STATE_EMPTY && n->term == 0 &&
 		hs_peer_count(&n->peers, HS_STATE_PRIMARY) == 0))
+		return OCF_SUCCESS;
+	if (!may_degrade(n))
 		return OCF_SUCCESS;
 	*text = n->why[0] != '\0' ? n->why : "no complete image here yet";
 	return OCF_DEGRADED;
