@@ -246,7 +246,7 @@ everywhere() {
 
 	pcs resource disable db-clone --wait=60
 	for n in $RIG_NODES; do
-		left+=$(on "$n" sh -c 'ls /run/hotspare
+		left+=$(on "$n" sh -c 'ls /run/hotspare | grep -v "\.lock$"
 			pgrep -lx hs-agent; pgrep -lx counter')
 	done
 	is '' "$left" 'disabled, nothing is left of it on any node'
@@ -316,7 +316,7 @@ refused() {
 	verdict $? "$text"
 	printf '# %s: %s\n' "$rc" "$reason"
 	[ "$where" = client ] && return
-	left=$(on "$where" sh -c 'ls /run/hotspare | grep ^bad
+	left=$(on "$where" sh -c 'ls /run/hotspare | grep ^bad | grep -v "\.lock$"
 		pgrep -f "resource [b]ad"')
 	[ -z "$left" ] || verdict 1 "$text: left behind: $left"
 	agent "$where" stop "$@"
@@ -357,6 +357,32 @@ mistakes() {
 	verdict $? 'and has lost nothing'
 }
 
+# A service whose user corosync does not know, until it is told.
+stranger() {
+	local n
+
+	rig_down "$SVC_DIR"
+	SVC_DIR=$work/stranger
+	SVC_PARAMS='user=nobody'
+	svc_up --nodes 2 || return
+	rig_until "$WAIT_S" roles && rig_until 20 attribute_is master-db \
+		"$primary" 1000
+	verdict $? 'a service that corosync does not know starts'
+	on "$primary" hsctl -r db monitor 2>"$work/err"
+	is 191 $? 'but it is not protected'
+	grep -q 'uidgid.d and run corosync-cfgtool -R' "$work/err"
+	verdict $? 'and is told what to do'
+	added 1 5
+	is 1 $? 'nothing is said to be held'
+	for n in $RIG_NODES; do
+		on "$n" sh -c 'printf "uidgid {\n\tuid: nobody\n}\n" \
+			>/etc/corosync/uidgid.d/db; corosync-cfgtool -R' \
+			>"$work/out"
+	done
+	rig_until "$WAIT_S" added 1 5 && rig_until "$WAIT_S" svc_healthy
+	verdict $? 'once that is done, it is protected, without a restart'
+}
+
 # ---------------------------------------------------------------------------------
 
 svc_up --nodes 2 || exit 1
@@ -365,7 +391,7 @@ verdict $? 'two nodes: one primary, one spare' || exit 1
 rig_until 20 added 1 5 && added 2 7
 verdict $? 'it counts' || exit 1
 for part in look move standby maintenance parameters everywhere fencing \
-    mistakes; do
+    mistakes stranger; do
 	printf '# %s\n' "$part"
 	roles
 	"$part"
