@@ -78,6 +78,23 @@ hs_ack_note(struct hs_ack *a, const struct hs_xport_addr *from, uint64_t epoch,
 }
 
 void
+hs_ack_agent(struct hs_ack *a, const struct hs_xport_addr *from)
+{
+	struct hs_ack_node *n = find_node(a, from);
+
+	if (n != NULL)
+		n->agent = true;
+}
+
+bool
+hs_ack_is_agent(struct hs_ack *a, const struct hs_xport_addr *from)
+{
+	const struct hs_ack_node *n = find_node(a, from);
+
+	return n != NULL && n->agent;
+}
+
+void
 hs_ack_progress(struct hs_ack *a, const struct hs_xport_addr *from,
     uint64_t off)
 {

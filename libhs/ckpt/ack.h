@@ -30,6 +30,7 @@ struct hs_ack_node {
 	struct hs_xport_addr addr;
 	uint64_t epoch;		/* newest acked; 0: none in this view */
 	uint64_t off;		/* stream bytes received */
+	bool agent;		/* it told its STATE in this view */
 };
 
 struct hs_ack_digest {
@@ -56,6 +57,10 @@ void hs_ack_view(struct hs_ack *a, const struct hs_xport_view *v);
 /* This is the digest by which acks of epoch are known. */
 void hs_ack_expect(struct hs_ack *a, uint64_t epoch,
     const uint8_t digest[HS_DIGEST_BYTES]);
+
+/* from told its STATE: it is an agent, and no other process of its node. */
+void hs_ack_agent(struct hs_ack *a, const struct hs_xport_addr *from);
+bool hs_ack_is_agent(struct hs_ack *a, const struct hs_xport_addr *from);
 
 /* An ack came; true if it counts (K1).  It counts once it is new, too. */
 bool hs_ack_note(struct hs_ack *a, const struct hs_xport_addr *from,

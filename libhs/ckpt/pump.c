@@ -38,6 +38,20 @@ take_progress(struct hs_ckpt *c, const struct hs_xport_addr *from,
 		hs_ack_own(&c->ack, h->off);
 }
 
+/*
+ * c->lock is held.  Whoever may speak to corosync can be in the group: only an
+ * agent can say that another is primary.  Over UNIX nobody else is there.
+ */
+static void
+take_term(struct hs_ckpt *c, const struct hs_xport_addr *from,
+    const struct hs_msg_head *h)
+{
+	if (h->term > c->role.term &&
+	    (c->role.transport == HS_TRANSPORT_UNIX ||
+		hs_ack_is_agent(&c->ack, from)))
+		hs_ckpt_goto(c, HS_CKPT_FENCED);
+}
+
 /* c->lock is held. */
 static void
 take_message(struct hs_ckpt *c, const struct hs_xport_addr *from,
@@ -59,9 +73,11 @@ take_message(struct hs_ckpt *c, const struct hs_xport_addr *from,
 			take_progress(c, from, h);
 		break;
 	case HS_MSG_TERM:
-		if (hs_msg_decode_term(body, len, &term) == 0 &&
-		    h->term > c->role.term)
-			hs_ckpt_goto(c, HS_CKPT_FENCED);
+		if (hs_msg_decode_term(body, len, &term) == 0)
+			take_term(c, from, h);
+		break;
+	case HS_MSG_STATE:
+		hs_ack_agent(&c->ack, from);
 		break;
 	default:
 		break;

@@ -196,9 +196,32 @@ ring_forgets_what_is_too_old(void)
 	free(a);
 }
 
+/* As they said, until they leave; another process of the node is no agent. */
+static void
+agents_are_those_that_told_their_state(void)
+{
+	const struct hs_xport_addr m[] = { own, spare };
+	const struct hs_xport_addr other = { spare.nodeid, spare.pid + 1 };
+	struct hs_ack *a = make_ack(1);
+
+	hs_ack_agent(a, &spare); /* no member yet */
+	see(a, m, 2);
+	CU_ASSERT_FALSE(hs_ack_is_agent(a, &spare));
+	hs_ack_agent(a, &spare);
+	CU_ASSERT_TRUE(hs_ack_is_agent(a, &spare));
+	CU_ASSERT_FALSE(hs_ack_is_agent(a, &other));
+	see(a, m, 2);
+	CU_ASSERT_TRUE(hs_ack_is_agent(a, &spare));
+	see(a, m, 1);
+	see(a, m, 2);
+	CU_ASSERT_FALSE(hs_ack_is_agent(a, &spare));
+	free(a);
+}
+
 HS_SUITE(ckpt_ack, HS_TEST(ack_of_a_member_covers_all_before),
     HS_TEST(other_digest_does_not_count),
     HS_TEST(stranger_and_own_agent_do_not_count),
     HS_TEST(min_spares_counts_nodes), HS_TEST(member_that_left_begins_anew),
     HS_TEST(slowest_receiver_bounds_the_stream),
-    HS_TEST(ring_forgets_what_is_too_old))
+    HS_TEST(ring_forgets_what_is_too_old),
+    HS_TEST(agents_are_those_that_told_their_state))
