@@ -35,7 +35,7 @@ drop_queue(struct hs_node *n)
 
 	while ((e = n->queue) != NULL) {
 		n->queue = e->next;
-		hs_epoch_destroy(e);
+		hs_intake_destroy_epoch(e);
 	}
 	n->queue_tail = &n->queue;
 	n->queue_bytes = 0;
@@ -173,7 +173,7 @@ finish(struct hs_node *n, const struct hs_msg_head *h)
 		queue = e->next;
 		e->next = NULL;
 		if (e->epoch <= n->id.epoch || !n->chain)
-			hs_epoch_destroy(e); /* the image has it */
+			hs_intake_destroy_epoch(e); /* the image has it */
 		else
 			(void)hs_follow_epoch(n, e);
 	}
@@ -231,7 +231,7 @@ hs_catchup_epoch(struct hs_node *n, struct hs_epoch *e)
 		    "the service changes faster than its image "
 		    "arrives: %u MiB of checkpoints wait; starting again",
 		    QUEUE_BYTES >> 20);
-		hs_epoch_destroy(e);
+		hs_intake_destroy_epoch(e);
 		hs_catchup_abort(n);
 		hs_node_update(n);
 		return;

@@ -266,10 +266,11 @@ hs_child_watch_pings(struct hs_node *n)
 int
 hs_child_prepare(struct hs_node *n, char *why, size_t why_size)
 {
+	const struct hs_service_owner owner = { n->loop, &events, n };
 	int rc;
 
-	rc = hs_service_spawn(&n->waiting, n->loop, &n->cfg->service, &events,
-	    n, why, why_size);
+	rc = hs_service_spawn(&n->waiting, &owner, &n->cfg->service, why,
+	    why_size);
 	if (rc < 0)
 		return rc;
 	hs_child_watch_pings(n);

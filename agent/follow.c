@@ -186,7 +186,7 @@ hs_follow_epoch(struct hs_node *n, struct hs_epoch *e)
 		hs_group_refuse(n, r, why, &h);
 		if (r != HS_REFUSED_REPLAY)
 			hs_follow_break(n, why);
-		hs_epoch_destroy(e);
+		hs_intake_destroy_epoch(e);
 		return r == HS_REFUSED_REPLAY;
 	}
 	n->id.term = e->term;
@@ -200,7 +200,7 @@ hs_follow_epoch(struct hs_node *n, struct hs_epoch *e)
 	hs_follow_ack(n); /* cannot fail from here on (M3) */
 	apply(n->image, e);
 	hs_image_set_id(n->image, &n->id);
-	hs_epoch_destroy(e);
+	hs_intake_destroy_epoch(e);
 	return true;
 }
 

@@ -16,7 +16,7 @@ struct hs_intake {
 };
 
 void
-hs_epoch_destroy(struct hs_epoch *e)
+hs_intake_destroy_epoch(struct hs_epoch *e)
 {
 	if (e == NULL)
 		return;
@@ -49,7 +49,7 @@ hs_intake_create(struct hs_intake **out, hs_intake_rec_fn *fn, void *arg)
 void
 hs_intake_reset(struct hs_intake *in)
 {
-	hs_epoch_destroy(in->e);
+	hs_intake_destroy_epoch(in->e);
 	in->e = NULL;
 }
 

@@ -33,7 +33,7 @@ struct hs_epoch {
 	} * chunk;
 };
 
-void hs_epoch_destroy(struct hs_epoch *e);
+void hs_intake_destroy_epoch(struct hs_epoch *e);
 
 /*
  * Called for each record of a chunk once the whole chunk was checked; the page

@@ -416,9 +416,8 @@ watch(struct hs_service *s)
 }
 
 int
-hs_service_spawn(struct hs_service **out, qb_loop_t *loop,
-    const struct hs_service_config *cfg, const struct hs_service_events *ev,
-    void *arg, char *why, size_t why_size)
+hs_service_spawn(struct hs_service **out, const struct hs_service_owner *owner,
+    const struct hs_service_config *cfg, char *why, size_t why_size)
 {
 	struct hs_service *s = calloc(1, sizeof(*s));
 	struct child_report report = { .step = STEP_PREPARE };
@@ -428,9 +427,9 @@ hs_service_spawn(struct hs_service **out, qb_loop_t *loop,
 		snprintf(why, why_size, "%s", hs_err_text(-ENOMEM));
 		return -ENOMEM;
 	}
-	s->loop = loop;
-	s->ev = ev;
-	s->arg = arg;
+	s->loop = owner->loop;
+	s->ev = owner->ev;
+	s->arg = owner->arg;
 	s->pid = s->pidfd = s->link = -1;
 	s->own_group = cfg->own_group;
 	s->grace_ms = cfg->grace_ms;

@@ -55,13 +55,19 @@ struct hs_service_events {
 	void (*dead)(void *arg, struct hs_service *s);
 };
 
+struct hs_service_owner {
+	qb_loop_t *loop;
+	const struct hs_service_events *ev;
+	void *arg;		/* of the events */
+};
+
 /*
  * Start the program.  Fails with -errno of the exec (-ENOENT, -EACCES), and one
  * line for the operator in why.
  */
-HS_MUST_CHECK int hs_service_spawn(struct hs_service **out, qb_loop_t *loop,
-    const struct hs_service_config *cfg, const struct hs_service_events *ev,
-    void *arg, char *why, size_t why_size);
+HS_MUST_CHECK int hs_service_spawn(struct hs_service **out,
+    const struct hs_service_owner *owner, const struct hs_service_config *cfg,
+    char *why, size_t why_size);
 /* Kills what still runs, at once. */
 void hs_service_destroy(struct hs_service *s);
 

@@ -162,7 +162,7 @@ refused_json(const struct hs_node *n)
 {
 	struct json_object *o = json_object_new_object();
 
-	for (int r = 0; r < HS_REFUSED_COUNT; r++)
+	for (enum hs_refusal r = 0; r < HS_REFUSED_COUNT; r++)
 		if (n->refused[r] > 0)
 			add_int(o, hs_group_refusal_name(r), n->refused[r]);
 	return o;

@@ -67,7 +67,7 @@ expect_good(struct hs_intake *in)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e);
 	CU_ASSERT_EQUAL(e->epoch, plan.epoch);
 	CU_ASSERT_EQUAL(e->nchunk, c.n);
-	hs_epoch_destroy(e);
+	hs_intake_destroy_epoch(e);
 	hs_chunks_fini(&c);
 }
 
@@ -117,7 +117,7 @@ random_epochs_come_out_as_they_went_in(void)
 			    0);
 		}
 		CU_ASSERT_FALSE(hs_intake_busy(in));
-		hs_epoch_destroy(e);
+		hs_intake_destroy_epoch(e);
 		hs_chunks_fini(&c);
 		memcpy(was, now, sizeof(was));
 	}
@@ -192,7 +192,7 @@ pages_ascend_across_chunks(void)
 		hs_chunks_end(&c);
 		CU_ASSERT_EQUAL_FATAL(hs_intake_create(&in, NULL, NULL), 0);
 		CU_ASSERT_EQUAL(add_all(in, &c, &e), want);
-		hs_epoch_destroy(e);
+		hs_intake_destroy_epoch(e);
 		hs_intake_destroy(in);
 		hs_chunks_fini(&c);
 	}
@@ -283,7 +283,7 @@ an_interrupted_epoch_leaves_nothing(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e);
 	CU_ASSERT_EQUAL(memcmp(e->end.digest, c.lineage, 16), 0);
 	CU_ASSERT_EQUAL(e->begin.flags, 0);
-	hs_epoch_destroy(e);
+	hs_intake_destroy_epoch(e);
 	hs_intake_destroy(in);
 	hs_chunks_fini(&lost);
 	hs_chunks_fini(&c);
