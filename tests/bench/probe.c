@@ -30,6 +30,7 @@
 #include "tests/bench/bench.h"
 
 #define EVERY_MS 2
+#define QUIET_MS 200
 #define WHO_BYTES 128
 
 struct who {
@@ -90,6 +91,19 @@ ask(int fd, const struct sockaddr_in *to, uint64_t deadline_ns, struct who *w)
 	return false;
 }
 
+/*
+ * Until no answer has come for a while: what was asked too often has been
+ * answered, and the next question is the only one in the queue.
+ */
+static void
+drain(int fd, struct who *w)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	while (poll(&p, 1, QUIET_MS) > 0)
+		(void)read_answer(fd, w);
+}
+
 static bool
 is_other(const struct who *a, const struct who *b)
 {
@@ -107,6 +121,7 @@ watch(const struct sockaddr_in *to, bool die, unsigned seconds)
 
 	if (!ask(fd, to, deadline, &first))
 		bench_die("nobody answers");
+	drain(fd, &first);
 	(void)printf("from %s %d\n", first.node, first.pid);
 	(void)fflush(stdout);
 	last_ns = wall_ns();
