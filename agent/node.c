@@ -289,9 +289,11 @@ publish_later(struct hs_node *n)
 static bool
 has_primary(struct hs_node *n)
 {
+	const struct hs_peer *p = hs_peer_find(&n->peers, n->primary.nodeid);
+
 	return n->kind == HS_STATE_PRIMARY ||
 	    hs_peer_count(&n->peers, HS_STATE_PRIMARY) > 0 ||
-	    hs_peer_find(&n->peers, n->primary.nodeid) != NULL;
+	    (p != NULL && p->state.tenure < n->term); /* it will say so */
 }
 
 /*
