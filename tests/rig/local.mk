@@ -25,9 +25,15 @@ tests_rig_client_tetris_SOURCES = \
 	tests/rig/client_link.c tests/rig/client_link.h \
 	tests/rig/client_tetris.c
 
+# Who is in the group and should not be.
+noinst_PROGRAMS += tests/rig/rogue
+tests_rig_rogue_SOURCES = tests/rig/rogue.c
+tests_rig_rogue_LDADD = libhsnet.la libhswire.la libhsbase.la
+
 # A check that cannot fail is none: both are fed wrong answers.
 dist_check_SCRIPTS += tests/rig/clients.test
 TESTS += tests/rig/clients.test
 
 EXTRA_DIST += tests/rig/demo.sh tests/rig/failover.sh tests/rig/service.cib \
 	tests/rig/service.sh
+EXTRA_DIST += tests/rig/badinput.sh
