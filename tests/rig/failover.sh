@@ -75,7 +75,7 @@ note() {
 client_start() {
 	report=$SVC_DIR/report
 	svc_client "$work/client.$1" "$HS_BUILD/tests/rig/client_counter" \
-		-s $((RANDOM + 1)) -o "$report" "$RIG_VIP" 4001
+		-r 150 -s $((RANDOM + 1)) -o "$report" "$RIG_VIP" 4001
 }
 
 # Answers so far in REPLY; false if the client has ended or found a breach.
@@ -115,13 +115,13 @@ nap() {
 	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
 }
 
-# 200 new answers: so many cannot have been on their way.
+# 600 new answers: so many cannot have been on their way.
 answers_again() {
 	local from
 
 	client_count || return 1
 	from=$REPLY
-	rig_until "$ANSWER_S" count_above $((from + 200))
+	rig_until "$ANSWER_S" count_above $((from + 600))
 }
 
 state() {
@@ -134,6 +134,10 @@ state() {
 }
 
 healthy() {
+	if ! client_count; then
+		note "the client has ended or found a breach"
+		return 1
+	fi
 	rig_until "$HEALTHY_S" svc_healthy && return 0
 	note "no whole spare within $HEALTHY_S s:"
 	state
@@ -238,7 +242,7 @@ start() {
 	note "scenario $name"
 	SVC_DIR=$work/$name
 	must svc_up "$@" || return 1
-	must healthy || return 1
+	must rig_until "$HEALTHY_S" svc_healthy || return 1
 	client_start "$name"
 	rig_until "$ANSWER_S" count_above 100
 	verdict $? "$name: the service answers through the VIP"

@@ -42,10 +42,19 @@ svc_up() {
 	eval "$(rig_env "$SVC_DIR")"
 }
 
-# The OCF code that the agent of NODE answers; 125 when the node is off.
-svc_monitor() {
-	rig_run "$SVC_DIR" "$1" timeout 5 hsctl -r "$SVC_NAME" monitor \
-		2>/dev/null
+# What the agent of NODE says of itself: SVC_STATE (READY, PRIMARY, ...; empty
+# when it says nothing) and, of a primary, SVC_PROTECTION.
+svc_look() {
+	local json
+
+	SVC_STATE='' SVC_PROTECTION=''
+	svc_node_is_on "$1" || return 1
+	json=$(rig_run "$SVC_DIR" "$1" timeout 5 \
+		hsctl -r "$SVC_NAME" status --json 2>/dev/null) || return 1
+	[[ $json =~ \"state\":\ *\"([A-Z]*)\" ]] || return 1
+	SVC_STATE=${BASH_REMATCH[1]}
+	[[ $json =~ \"protection\":\ *\"([a-z]*)\" ]] || return 0
+	SVC_PROTECTION=${BASH_REMATCH[1]}
 }
 
 svc_node_is_on() {
@@ -57,28 +66,27 @@ svc_primary() {
 	local n
 
 	for n in $RIG_NODES; do
-		svc_node_is_on "$n" || continue
-		svc_monitor "$n"
-		case $? in
-		8|191)	REPLY=$n; return 0 ;;
-		esac
+		svc_look "$n"
+		REPLY=$n
+		[ "$SVC_STATE" != PRIMARY ] || return 0
 	done
 	REPLY=
 	return 1
 }
 
 svc_healthy() {
-	local n primaries=0
+	local n states=''
 
 	for n in $RIG_NODES; do
-		svc_monitor "$n"
-		case $? in
-		0)	;;
-		8)	primaries=$((primaries + 1)) ;;
-		*)	return 1 ;;
-		esac
+		svc_look "$n" || return 1
+		states="$states $SVC_STATE${SVC_PROTECTION:+-$SVC_PROTECTION}"
 	done
-	[ "$primaries" = 1 ]
+	case "$states " in
+	*' PRIMARY-protected '*)
+		[ "$(tr ' ' '\n' <<<"$states" | grep -c READY)" = \
+			$(($(wc -w <<<"$RIG_NODES") - 1)) ] ;;
+	*)	return 1 ;;
+	esac
 }
 
 # The first member KEY of NODE's status that is a number, in REPLY.
