@@ -59,6 +59,7 @@ tests_unit_unit_agent_SOURCES = $(UNIT_MAIN) \
 	tests/unit/test_agent_image.c \
 	tests/unit/test_agent_intake.c \
 	tests/unit/test_agent_peer.c \
+	tests/unit/test_agent_service.c \
 	tests/unit/test_agent_sync.c
 tests_unit_unit_agent_CPPFLAGS = $(agent_unit_cppflags)
 tests_unit_unit_agent_LDADD = libhsagent.la libhsnet.la libhswire.la \
