@@ -71,6 +71,14 @@ hs_drive_begin(struct hs_ckpt *c)
 	c->driving = true;
 	c->driver = pthread_self();
 	c->drives++;
+	/*
+	 * Both would wake up for each message; and one that the driver was
+	 * quicker to take would leave the worker asleep, with its own work
+	 * undone.
+	 */
+	if (c->watching)
+		hs_worker_nudge(c);
+	c->watching = false;
 	return true;
 }
 
@@ -81,7 +89,7 @@ hs_drive_end(struct hs_ckpt *c)
 	/* Another one that waits may drive now. */
 	pthread_cond_broadcast(&c->changed);
 	if (c->parked)
-		hs_worker_kick(c);
+		hs_worker_nudge(c);
 	c->parked = false;
 }
 

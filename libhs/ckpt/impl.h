@@ -105,15 +105,17 @@ struct hs_ckpt {
 	size_t inflight_bytes;		/* E5 */
 	uint64_t timed_epoch;		/* its way to held is timed; 0: none */
 	uint64_t timed_ns;		/* when its hscpt() began */
-	size_t last_pages;		/* of the newest sealed epoch */
+	size_t last_pages;		/* of the newest delta */
 	struct hs_ckpt_counters count;
 	bool event_used;
 	int xport_fd;			/* x's, for waiting; -1: none */
 	bool driving;			/* a thread drives: drive.h */
 	bool parked;			/* the worker waits for its end */
+	bool watching;			/* the worker waits for x's fd, too */
 	uint64_t drives;		/* begun so far */
 	pthread_t driver;
 
+	atomic_bool wanted;		/* the worker is, driver or not */
 	atomic_uint_fast64_t ping_ns;	/* of the last one sent */
 };
 

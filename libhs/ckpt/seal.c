@@ -221,7 +221,9 @@ queue_snap(struct hs_ckpt *c, struct hs_seal_snap *s, uint64_t pause_ns)
 	if (pause_ns > c->count.pause_ns_max)
 		c->count.pause_ns_max = pause_ns;
 	c->count.pages_dirty += s->n;
-	c->last_pages = s->n;
+	/* A full one says nothing of the next. */
+	if (!s->full)
+		c->last_pages = s->n;
 	s->epoch = ++c->sealed;
 	if (s->full)
 		c->full_epoch = s->epoch;

@@ -24,6 +24,8 @@
 #define STATS_NS (200 * MS)
 /* Between two bites of settling: a bite holds up a checkpoint. */
 #define SETTLE_NS (2 * MS)
+/* Buffers reserved at a time: some 100 us. */
+#define RESERVE_PAGES 64
 /*
  * A thread that took over the transport (drive.h) is likely to come back: the
  * worker keeps off it for as long, so that a message wakes one thread only.
@@ -39,18 +41,24 @@ struct round {
 	size_t reserved;	/* buffers that the pool was told to have */
 	uint64_t reopen_ns;	/* no transport: when to try again */
 	bool outage_told;	/* the agent knows why there is none */
-	bool kicked;		/* somebody wants the worker, driver or not */
 	uint64_t drives;	/* as c->drives was at the last look */
 };
 
 void
-hs_worker_kick(struct hs_ckpt *c)
+hs_worker_nudge(struct hs_ckpt *c)
 {
 	const uint64_t one = 1;
 
 	/* Full means that it has not woken up yet. */
 	if (write(c->wake_fd, &one, sizeof(one)) < 0)
 		return;
+}
+
+void
+hs_worker_kick(struct hs_ckpt *c)
+{
+	atomic_store(&c->wanted, true);
+	hs_worker_nudge(c);
 }
 
 /* io is held. */
@@ -129,8 +137,11 @@ run_stats(struct hs_ckpt *c, struct round *r)
 	return NEVER;
 }
 
-/* Have the buffers for an epoch like the last one before its pause. */
-static void
+/*
+ * Have the buffers for an epoch like the last one before its pause, a few at a
+ * time: a pause that wants some meanwhile waits for the pool.
+ */
+static uint64_t
 run_reserve(struct hs_ckpt *c, struct round *r)
 {
 	size_t n;
@@ -140,12 +151,14 @@ run_reserve(struct hs_ckpt *c, struct round *r)
 	pthread_mutex_unlock(&c->lock);
 	if (n > c->inflight_bound / HS_TWIN_PAGE_BYTES)
 		n = c->inflight_bound / HS_TWIN_PAGE_BYTES;
-	/* What it gave last comes back with the twins. */
+	/* What it gave before comes back with the twins. */
 	if (n <= r->reserved)
-		return;
+		return NEVER;
+	if (n > r->reserved + RESERVE_PAGES)
+		n = r->reserved + RESERVE_PAGES;
+	r->reserved = n;
 	/* Without memory the pause tries again, and says so. */
-	if (hs_twin_reserve(c->twin, n) == 0)
-		r->reserved = n;
+	return hs_twin_reserve(c->twin, n) == 0 ? 0 : NEVER;
 }
 
 static uint64_t
@@ -165,20 +178,21 @@ static bool
 leave_to_driver(struct hs_ckpt *c, struct round *r, bool busy, uint64_t *ns,
     int *link_fd, int *xport_fd)
 {
+	const bool wanted = atomic_exchange(&c->wanted, false);
 	bool leave = false;
 
 	pthread_mutex_lock(&c->lock);
 	*link_fd = c->agent_gone ? -1 : c->link_fd;
 	*xport_fd = c->xport_fd;
-	if (!busy && !r->kicked && (c->driving || c->drives != r->drives)) {
+	if (!busy && !wanted && (c->driving || c->drives != r->drives)) {
 		leave = true;
 		/* It has been at it for long: it says when it ends. */
 		c->parked = c->driving && c->drives == r->drives;
 		if (!c->parked && *ns > YIELD_NS)
 			*ns = YIELD_NS;
 	}
+	c->watching = !leave;
 	r->drives = c->drives;
-	r->kicked = false;
 	pthread_mutex_unlock(&c->lock);
 	return leave;
 }
@@ -200,7 +214,6 @@ wait_work(struct hs_ckpt *c, struct round *r, bool busy, uint64_t ns)
 	if (ppoll(p, leave ? 1 : 3, ns == NEVER ? NULL : &ts, NULL) <= 0 ||
 	    (p[0].revents & POLLIN) == 0)
 		return;
-	r->kicked = true;
 	if (read(c->wake_fd, &n, sizeof(n)) < 0)
 		return;
 }
@@ -236,9 +249,10 @@ run_worker(void *arg)
 		ns = run_io(c, &r, &step);
 		pthread_mutex_unlock(&c->io);
 		ns = min_u64(ns, run_stats(c, &r));
-		run_reserve(c, &r);
-		if (ns != 0)
+		if (step == HS_SEND_IDLE) {
+			ns = min_u64(ns, run_reserve(c, &r));
 			ns = min_u64(ns, run_settle(c, &r));
+		}
 		if (ns != 0)
 			wait_work(c, &r, step != HS_SEND_IDLE, ns);
 	}

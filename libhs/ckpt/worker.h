@@ -14,7 +14,9 @@ struct hs_ckpt;
 HS_MUST_CHECK int hs_worker_start(struct hs_ckpt *c);
 /* Ends and joins it; the transport is closed. */
 void hs_worker_stop(struct hs_ckpt *c);
-/* There is something to do.  Any thread, any lock. */
+/* There is something to send.  Any thread, any lock. */
 void hs_worker_kick(struct hs_ckpt *c);
+/* Look at how things stand.  Any thread, any lock. */
+void hs_worker_nudge(struct hs_ckpt *c);
 
 #endif

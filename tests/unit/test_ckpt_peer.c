@@ -41,8 +41,13 @@ blame(struct peer *p, const char *what)
 static void
 send_in_group(struct peer *p, const uint8_t *buf, int len)
 {
+	int rc;
+
 	MUST(len > 0);
-	MUST(hs_xport_send(p->x, buf, (size_t)len) == 0);
+	/* The service takes in what is there even when it cannot send. */
+	while ((rc = hs_xport_send(p->x, buf, (size_t)len)) == -EAGAIN)
+		(void)poll(NULL, 0, 1);
+	MUST(rc == 0);
 }
 
 static void
