@@ -20,6 +20,7 @@ RIG_NODES='' RIG_VIP=''
 WAIT_S=60
 passed=0
 failed=0
+left=''
 
 if ! rig_check_host || ! svc_check_built client_counter; then
 	printf '0 passed, 1 failed\n'
@@ -127,6 +128,12 @@ processes() {
 	done 2>&1
 }
 
+# monitor_is CODE NODE: the first seconds of a role are not called degraded.
+monitor_is() {
+	on "$2" hsctl -r "$SVC_NAME" monitor 2>"$work/err"
+	[ $? = "$1" ]
+}
+
 healthy() {
 	rig_until "$WAIT_S" svc_healthy && roles
 }
@@ -189,14 +196,14 @@ standby() {
 	pcs node standby "$from" --wait=40
 	rig_until "$WAIT_S" primary_is "$to" && rig_until 20 total_is "2 12"
 	verdict $? 'standby of the primary: the spare goes on'
-	svc_monitor "$from"
-	is 7 $? 'nothing runs on a node in standby'
+	monitor_is 7 "$from"
+	verdict $? 'nothing runs on a node in standby'
 	rig_until 10 attribute_is master-db "$from" ''
 	verdict $? 'it has no score'
 	attribute_is hs-db-state "$from" ''
 	verdict $? 'and no state'
-	svc_monitor "$to"
-	is 191 $? 'the primary without a spare is degraded'
+	rig_until 20 monitor_is 191 "$to"
+	verdict $? 'the primary without a spare is degraded'
 	pcs node unstandby "$from" --wait=40
 	healthy
 	verdict $? 'unstandby: it gets the image and is a spare again'
@@ -304,10 +311,21 @@ agent() {
 	reason=$(sed -n 's/^ocf-exit-reason://p' "$work/err")
 }
 
+# What a failed start left on a node, in $left.
+left_behind() {
+	left=$(on "$1" sh -c 'ls /run/hotspare | grep ^bad | grep -v "\.lock$"
+		pgrep -f "resource [b]ad"')
+	[ -n "$left" ]
+}
+
+nothing_left() {
+	! left_behind "$1"
+}
+
 # refused TEXT CODE PATTERN WHERE [NAME=VALUE...]: start fails in that way (both
 # are regular expressions), and leaves nothing.
 refused() {
-	local text=$1 code=$2 pattern=$3 where=$4 left
+	local text=$1 code=$2 pattern=$3 where=$4
 
 	shift 4
 	agent "$where" start "$@"
@@ -316,9 +334,9 @@ refused() {
 	verdict $? "$text"
 	printf '# %s: %s\n' "$rc" "$reason"
 	[ "$where" = client ] && return
-	left=$(on "$where" sh -c 'ls /run/hotspare | grep ^bad | grep -v "\.lock$"
-		pgrep -f "resource [b]ad"')
-	[ -z "$left" ] || verdict 1 "$text: left behind: $left"
+	# It says so first, and then goes.
+	rig_until 3 nothing_left "$where" ||
+		verdict 1 "$text: left behind: $left"
 	agent "$where" stop "$@"
 	[ "$rc" = 0 ] || verdict 1 "$text: stop fails: $reason"
 }
@@ -368,8 +386,8 @@ stranger() {
 	rig_until "$WAIT_S" roles && rig_until 20 attribute_is master-db \
 		"$primary" 1000
 	verdict $? 'a service that corosync does not know starts'
-	on "$primary" hsctl -r db monitor 2>"$work/err"
-	is 191 $? 'but it is not protected'
+	rig_until 20 monitor_is 191 "$primary"
+	verdict $? 'but it is not protected'
 	grep -q 'uidgid.d and run corosync-cfgtool -R' "$work/err"
 	verdict $? 'and is told what to do'
 	added 1 5
