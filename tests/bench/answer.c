@@ -2,10 +2,10 @@
 /*
  * A service in a cluster that answers datagrams:
  *
- *	who		NODE PID COUNT RUNNING_NS: where it runs, how many times it
- *			was asked, and when hsinit() returned, in ns since the
- *			epoch of CLOCK_REALTIME.  Answered once the
- *			count is held, or there is no spare and that is known.
+ *	who		NODE PID COUNT RUNNING_NS: where it runs, how many
+ *			times it was asked, and when hsinit() returned, by
+ *			CLOCK_REALTIME.  Answered once the count is held, or
+ *			there is no spare and that is known.
  *	hold BYTES N	N times: BYTES change, and the checkpoint is held; the
  *			answer is N times 8 bytes: the ns that each took
  *	die		no answer: it kills itself

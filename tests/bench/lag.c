@@ -114,25 +114,32 @@ ask_service(int fd, size_t bytes, struct bench_samples *s)
 		bench_add(s, (double)ns[i] / 1000);
 }
 
+static const struct {
+	const char *name;
+	double q;
+} at[] = { { "p50", 0.5 }, { "p99", 0.99 } };
+
 static void
-report(const struct size *z, struct series *s)
+report(struct series series[NSIZES])
 {
-	static const struct {
-		const char *name;
-		double q;
-	} at[] = { { "p50", 0.5 }, { "p99", 0.99 } };
+	struct series *s = series;
 
-	for (size_t i = 0; i < 2; i++) {
-		double pair = bench_quantile(&s->pair, at[i].q);
-		double trio = bench_quantile(&s->trio, at[i].q);
-
-		bench_row(bench_quantile(&s->held, at[i].q), "us", pair,
-		    "held/%s/%s", z->name, at[i].name);
-		bench_row(trio, "us", pair, "bare3/%s/%s", z->name, at[i].name);
+	for (size_t i = 0; i < NSIZES; i++, s++) {
+		for (size_t k = 0; k < 2; k++)
+			bench_row(bench_quantile(&s->held, at[k].q), "us",
+			    bench_quantile(&s->pair, at[k].q), "held/%s/%s",
+			    sizes[i].name, at[k].name);
+		bench_dump(&s->held, "held-%s", sizes[i].name);
+		bench_dump(&s->pair, "held-%s-bare", sizes[i].name);
 	}
-	bench_dump(&s->held, "held-%s", z->name);
-	bench_dump(&s->pair, "held-%s-bare", z->name);
-	bench_dump(&s->trio, "held-%s-bare3", z->name);
+	s = series;
+	for (size_t i = 0; i < NSIZES; i++, s++) {
+		for (size_t k = 0; k < 2; k++)
+			bench_row(bench_quantile(&s->trio, at[k].q), "us",
+			    bench_quantile(&s->pair, at[k].q), "bare3/%s/%s",
+			    sizes[i].name, at[k].name);
+		bench_dump(&s->trio, "held-%s-bare3", sizes[i].name);
+	}
 }
 
 static void
@@ -159,8 +166,7 @@ measure(uint16_t port, const char *pair_name, const char *trio_name)
 			ask_ring(&trio, bytes, s != NULL ? &s->trio : NULL);
 		}
 	}
-	for (size_t i = 0; i < NSIZES; i++)
-		report(&sizes[i], &series[i]);
+	report(series);
 }
 
 int

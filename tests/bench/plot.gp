@@ -2,7 +2,7 @@
 # gnuplot -e "dir='DIR'" plot.gp: DIR/*.dat, made by report, as DIR/*.svg.
 set terminal svg size 760,480 dynamic background rgb 'white' font 'sans,13'
 set grid
-set key top left
+set key outside below horizontal
 has(name) = int(system('test -s '.dir.'/'.name.'.dat && echo 1 || echo 0'))
 column_of(name, size) = '< grep "^'.size.' " '.dir.'/'.name.'.dat'
 sizes(name) = system('cut -d " " -f 1 '.dir.'/'.name.'.dat | uniq')
