@@ -13,7 +13,7 @@
 
 #define ROUNDS 31
 #define CALLS 100000
-#define LIVE 512
+#define LIVE 256
 
 static const size_t sizes[] = { 16, 64, 256, 1024, 4096, 65536 };
 

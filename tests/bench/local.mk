@@ -43,7 +43,8 @@ bench: all
 		    2>/dev/null || exit 1; \
 	done
 	HS_BENCH_ROOT='$(abs_top_builddir)/bench/root' \
-	HS_BENCH_LIBEXEC='$(libexecdir)/hotspare' HS_BENCH_LIB='$(libdir)' \
+	HS_BENCH_SBIN='$(sbindir)' HS_BENCH_LIB='$(libdir)' \
+	HS_BENCH_LIBEXEC='$(libexecdir)/hotspare' \
 	HS_BENCH_OUT='$(abs_top_builddir)' \
 	    '$(abs_top_srcdir)/tests/bench/run' $(BENCH)
 .PHONY: bench
