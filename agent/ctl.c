@@ -76,9 +76,8 @@ open_socket(int flags)
 /* ---- the agent's side ---- */
 
 static void
-close_client(struct client *cl)
+close_client(struct hs_ctl *c, struct client *cl)
 {
-	struct hs_ctl *c = cl->ctl;
 	struct client **p = &c->clients;
 
 	while (*p != cl)
@@ -196,13 +195,13 @@ client_ready(int32_t fd, int32_t revents, void *data)
 	ssize_t n;
 
 	n = (revents & POLLIN) != 0
-	    ? hs_sock_recv(fd, buf, sizeof(buf), NULL, 0, NULL, MSG_DONTWAIT)
+	    ? hs_sock_recv(fd, buf, sizeof(buf), NULL, NULL, MSG_DONTWAIT)
 	    : 0;
 	if (n == -EAGAIN)
 		return 0;
 	req = n > 0 || n == -EMSGSIZE ? calloc(1, sizeof(*req)) : NULL;
 	if (req == NULL) {
-		close_client(cl);
+		close_client(cl->ctl, cl);
 		return 0;
 	}
 	req->client = cl;
@@ -350,7 +349,7 @@ hs_ctl_destroy(struct hs_ctl *c)
 	if (c == NULL)
 		return;
 	while (c->clients != NULL)
-		close_client(c->clients);
+		close_client(c, c->clients);
 	(void)qb_loop_poll_del(c->loop, c->fd);
 	(void)unlink(c->addr.sun_path);
 	(void)close(c->fd);
@@ -415,7 +414,7 @@ exchange(int fd, struct json_object *body, uint64_t deadline_ns,
 	buf = malloc(REPLY_BYTES);
 	if (buf == NULL)
 		return -ENOMEM;
-	n = hs_sock_recv(fd, buf, REPLY_BYTES, NULL, 0, NULL, 0);
+	n = hs_sock_recv(fd, buf, REPLY_BYTES, NULL, NULL, 0);
 	if (n <= 0) {
 		rc = n < 0 ? (int)n : -EPIPE;
 	} else {

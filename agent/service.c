@@ -297,11 +297,10 @@ on_link(int32_t fd, int32_t revents, void *data)
 {
 	struct hs_service *s = data;
 	uint8_t buf[LINK_BYTES];
-	int nfd = 0;
 	ssize_t n;
 
 	(void)revents;
-	n = hs_sock_recv(fd, buf, sizeof(buf), NULL, 0, &nfd, MSG_DONTWAIT);
+	n = hs_sock_recv(fd, buf, sizeof(buf), NULL, NULL, MSG_DONTWAIT);
 	if (n > 0)
 		on_message(s, buf, (size_t)n); /* may destroy s */
 	else if (n != -EAGAIN && n != -EMSGSIZE)
@@ -335,11 +334,10 @@ static void
 drain_link(struct hs_service *s)
 {
 	uint8_t buf[LINK_BYTES];
-	int nfd = 0;
 	ssize_t n;
 
 	while (s->link >= 0 &&
-	    (n = hs_sock_recv(s->link, buf, sizeof(buf), NULL, 0, &nfd,
+	    (n = hs_sock_recv(s->link, buf, sizeof(buf), NULL, NULL,
 		 MSG_DONTWAIT)) >= HS_MSG_HEAD_BYTES)
 		if (buf[TYPE_OFF] != HS_MSG_HELLO)
 			on_message(s, buf, (size_t)n);

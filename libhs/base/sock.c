@@ -42,9 +42,9 @@ hs_sock_send(int fd, const void *buf, size_t len, const int *fds, int nfd)
 	return n < 0 ? -errno : 0;
 }
 
-/* Keep up to maxfd of the descriptors in mh, close the others; how many. */
+/* Keep up to room of the descriptors in mh, close the others; how many. */
 static int
-keep_fds(struct msghdr *mh, int *fds, int maxfd)
+keep_fds(struct msghdr *mh, int *fds, int room)
 {
 	int kept = 0;
 
@@ -59,7 +59,7 @@ keep_fds(struct msghdr *mh, int *fds, int maxfd)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (kept < maxfd)
+			if (kept < room)
 				fds[kept++] = fd;
 			else
 				(void)close(fd);
@@ -69,8 +69,7 @@ keep_fds(struct msghdr *mh, int *fds, int maxfd)
 }
 
 ssize_t
-hs_sock_recv(int fd, void *buf, size_t size, int *fds, int maxfd, int *nfd,
-    int flags)
+hs_sock_recv(int fd, void *buf, size_t size, int *fds, int *nfd, int flags)
 {
 	union control ctl;
 	struct iovec iov = { .iov_base = buf, .iov_len = size };
@@ -78,6 +77,7 @@ hs_sock_recv(int fd, void *buf, size_t size, int *fds, int maxfd, int *nfd,
 		.msg_iovlen = 1,
 		.msg_control = ctl.buf,
 		.msg_controllen = sizeof(ctl.buf) };
+	const int room = nfd != NULL ? *nfd : 0;
 	ssize_t n;
 	int kept;
 
@@ -93,7 +93,7 @@ hs_sock_recv(int fd, void *buf, size_t size, int *fds, int maxfd, int *nfd,
 		(void)keep_fds(&mh, NULL, 0);
 		return -EMSGSIZE;
 	}
-	kept = keep_fds(&mh, fds, nfd != NULL ? maxfd : 0);
+	kept = keep_fds(&mh, fds, room);
 	if (nfd != NULL)
 		*nfd = kept;
 	return n;

@@ -23,13 +23,13 @@ HS_MUST_CHECK int hs_sock_send(int fd, const void *buf, size_t len,
     const int *fds, int nfd);
 
 /*
- * Receive one message: its length, 0 when the peer is gone, or -errno.  The
- * first maxfd descriptors that came along are the caller's, close-on-exec; *nfd
- * is their number (nfd may be NULL if maxfd is 0); the others are closed.
- * flags are recv(2)'s.  A message longer than size is lost: -EMSGSIZE, and its
- * descriptors are closed.
+ * Receive one message: its length, 0 when the peer is gone, or -errno.  *nfd is
+ * the room in fds and, on return, how much of it is used: the first descriptors
+ * that came along are the caller's, close-on-exec; the others are closed, and
+ * with nfd NULL all are.  flags are recv(2)'s.  A message longer than size is
+ * lost: -EMSGSIZE, and its descriptors are closed.
  */
 HS_MUST_CHECK ssize_t hs_sock_recv(int fd, void *buf, size_t size, int *fds,
-    int maxfd, int *nfd, int flags);
+    int *nfd, int flags);
 
 #endif

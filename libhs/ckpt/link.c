@@ -34,7 +34,8 @@ parse_fd(const char *s)
 int
 hs_link_inherit(char *why, size_t why_size)
 {
-	const char *env = getenv(LINK_ENV);	/* hsinit() runs alone */
+	/* hsinit() runs alone: NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	const char *env = getenv(LINK_ENV);
 	socklen_t len = sizeof(int);
 	int fd, type = 0;
 
@@ -52,7 +53,7 @@ hs_link_inherit(char *why, size_t why_size)
 		    env);
 		return HS_EAGENT;
 	}
-	(void)unsetenv(LINK_ENV);
+	(void)unsetenv(LINK_ENV);	/* NOLINT(concurrency-mt-unsafe) */
 	return fd;
 }
 
@@ -125,9 +126,9 @@ receive_go(int fd, struct hs_msg_head *h, struct hs_msg_go *go, int fds[2])
 	const uint8_t *body;
 	size_t body_len;
 	ssize_t n;
-	int nfd, rc;
+	int nfd = 2, rc;
 
-	n = hs_sock_recv(fd, buf, sizeof(buf), fds, 2, &nfd, MSG_DONTWAIT);
+	n = hs_sock_recv(fd, buf, sizeof(buf), fds, &nfd, MSG_DONTWAIT);
 	if (n <= 0)
 		return n == -EAGAIN ? -EAGAIN : HS_EAGENT;
 	rc = hs_msg_open(buf, (size_t)n, h, &body, &body_len);
@@ -223,7 +224,7 @@ hs_link_drain(struct hs_ckpt *c)
 		size_t len;
 		ssize_t n;
 
-		n = hs_sock_recv(c->link_fd, buf, sizeof(buf), NULL, 0, NULL,
+		n = hs_sock_recv(c->link_fd, buf, sizeof(buf), NULL, NULL,
 		    MSG_DONTWAIT);
 		if (n == -EAGAIN)
 			return;

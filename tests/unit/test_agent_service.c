@@ -51,9 +51,9 @@ static void
 child_await_go(void)
 {
 	uint8_t buf[1024];
-	int fd = atoi(getenv("HOTSPARE_FD")), nfd;
+	int fd = atoi(getenv("HOTSPARE_FD"));
 
-	if (hs_sock_recv(fd, buf, sizeof(buf), NULL, 0, &nfd, 0) <= 0)
+	if (hs_sock_recv(fd, buf, sizeof(buf), NULL, NULL, 0) <= 0)
 		_exit(91);
 }
 

@@ -45,14 +45,12 @@ messages_keep_their_bounds(void)
 	open_pair(pair);
 	CU_ASSERT_EQUAL(hs_sock_send(pair[0], "one", 3, NULL, 0), 0);
 	CU_ASSERT_EQUAL(hs_sock_send(pair[0], "three", 5, NULL, 0), 0);
-	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, 0, NULL,
-			    0),
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, NULL, 0),
 	    3);
 	CU_ASSERT_EQUAL(memcmp(buf, "one", 3), 0);
-	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, 0, NULL,
-			    0),
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, NULL, 0),
 	    5);
-	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, 0, NULL,
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, NULL,
 			    MSG_DONTWAIT),
 	    -EAGAIN);
 	/* An empty message would read as the peer's end. */
@@ -69,8 +67,7 @@ a_gone_peer_is_told(void)
 	open_pair(pair);
 	(void)close(pair[0]);
 	errno = EINTR;	/* of some call before: none of our business */
-	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, 0, NULL,
-			    0),
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, NULL, 0),
 	    0);
 	/* Without MSG_NOSIGNAL this would end the program. */
 	CU_ASSERT_EQUAL(hs_sock_send(pair[1], "x", 1, NULL, 0), -EPIPE);
@@ -80,13 +77,13 @@ a_gone_peer_is_told(void)
 static void
 descriptors_come_along(void)
 {
-	int pair[2], pipefd[2], got = -1, n;
+	int pair[2], pipefd[2], got = -1, n = 1;
 	char buf[4], c = 0;
 
 	open_pair(pair);
 	CU_ASSERT_EQUAL_FATAL(pipe2(pipefd, O_CLOEXEC), 0);
 	CU_ASSERT_EQUAL(hs_sock_send(pair[0], "x", 1, &pipefd[1], 1), 0);
-	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), &got, 1, &n, 0),
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), &got, &n, 0),
 	    1);
 	CU_ASSERT_EQUAL_FATAL(n, 1);
 	CU_ASSERT_EQUAL(fcntl(got, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
@@ -101,7 +98,7 @@ descriptors_come_along(void)
 static void
 surplus_descriptors_are_closed(void)
 {
-	int fds[HS_SOCK_MAX_FDS + 1], pair[2], got[2], n = -1, before;
+	int fds[HS_SOCK_MAX_FDS + 1], pair[2], got[2], n = 2, before;
 	char buf[4];
 
 	open_pair(pair);
@@ -109,16 +106,14 @@ surplus_descriptors_are_closed(void)
 		fds[i] = pair[0];
 	before = next_fd();
 	CU_ASSERT_EQUAL(hs_sock_send(pair[0], "x", 1, fds, HS_SOCK_MAX_FDS), 0);
-	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), got, 2, &n, 0),
-	    1);
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), got, &n, 0), 1);
 	CU_ASSERT_EQUAL(n, 2);
 	CU_ASSERT_EQUAL(next_fd(), before + 2);
 	close_pair(got);
 
 	/* Who wants none gets none. */
 	CU_ASSERT_EQUAL(hs_sock_send(pair[0], "x", 1, fds, 3), 0);
-	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, 0, NULL,
-			    0),
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, NULL, 0),
 	    1);
 	CU_ASSERT_EQUAL(next_fd(), before);
 	CU_ASSERT_EQUAL(hs_sock_send(pair[0], "x", 1, fds, HS_SOCK_MAX_FDS + 1),
@@ -129,13 +124,13 @@ surplus_descriptors_are_closed(void)
 static void
 a_long_message_is_refused_with_its_descriptors(void)
 {
-	int pair[2], got = -1, n = -1, before;
+	int pair[2], got = -1, n = 1, before;
 	char buf[4];
 
 	open_pair(pair);
 	before = next_fd();
 	CU_ASSERT_EQUAL(hs_sock_send(pair[0], "12345", 5, &pair[0], 1), 0);
-	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), &got, 1, &n, 0),
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), &got, &n, 0),
 	    -EMSGSIZE);
 	CU_ASSERT_EQUAL(n, 0);
 	CU_ASSERT_EQUAL(got, -1);
@@ -183,8 +178,7 @@ signals_do_not_end_a_call(void)
 	}
 	CU_ASSERT_EQUAL(sigaction(SIGALRM, &sa, &old), 0);
 	CU_ASSERT_EQUAL(setitimer(ITIMER_REAL, &often, NULL), 0);
-	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, 0, NULL,
-			    0),
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, NULL, 0),
 	    4);
 	CU_ASSERT_EQUAL(setitimer(ITIMER_REAL, &never, NULL), 0);
 	CU_ASSERT_EQUAL(sigaction(SIGALRM, &old, NULL), 0);

@@ -256,7 +256,7 @@ take_link(struct peer *p)
 	ssize_t n;
 	size_t len;
 
-	n = hs_sock_recv(p->link[1], buf, sizeof(buf), NULL, 0, NULL,
+	n = hs_sock_recv(p->link[1], buf, sizeof(buf), NULL, NULL,
 	    MSG_DONTWAIT);
 	if (n == -EAGAIN)
 		return true;
