@@ -23,7 +23,7 @@
 
 #include <qb/qblog.h>
 
-#include "base/crc.h"
+#include "base/crc32c.h"
 #include "base/fault.h"
 #include "base/rd.h"
 #include "base/wr.h"

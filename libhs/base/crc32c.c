@@ -156,20 +156,20 @@ crc_hard(uint32_t crc, const uint8_t *p, size_t len)
 }
 
 uint32_t
-hs_crc32c(uint32_t crc, const void *p, size_t len)
+hs_crc32c(uint32_t crc, const void *buf, size_t len)
 {
 	if (__builtin_cpu_supports("sse4.2") &&
 	    __builtin_cpu_supports("pclmul"))
-		return crc_hard(crc, p, len);
-	return hs_crc32c_portable(crc, p, len);
+		return crc_hard(crc, buf, len);
+	return hs_crc32c_portable(crc, buf, len);
 }
 
 #else
 
 uint32_t
-hs_crc32c(uint32_t crc, const void *p, size_t len)
+hs_crc32c(uint32_t crc, const void *buf, size_t len)
 {
-	return hs_crc32c_portable(crc, p, len);
+	return hs_crc32c_portable(crc, buf, len);
 }
 
 #endif

@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 /*
- * The CRC of what crc is of (0: nothing), followed by len bytes at p.  By
+ * The CRC of what crc is of (0: nothing), followed by len bytes at buf.  By
  * the processor's instructions where it has them.
  */
-uint32_t hs_crc32c(uint32_t crc, const void *p, size_t len);
+uint32_t hs_crc32c(uint32_t crc, const void *buf, size_t len);
 
 /* Its twin without them: the fallback, and the oracle in tests. */
-uint32_t hs_crc32c_portable(uint32_t crc, const void *p, size_t len);
+uint32_t hs_crc32c_portable(uint32_t crc, const void *buf, size_t len);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* One text a code of enum hs_error, which has no gaps below HS_ESTATE. */
-#define AT(code) HS_ESTATE - (code)
+#define AT(code) (HS_ESTATE - (code))
 static const char *const texts[] = {
 	[AT(HS_ESTATE)] = "call made before hsinit() or after hsfini()",
 	[AT(HS_EADDR)] =

@@ -3,7 +3,7 @@
 noinst_LTLIBRARIES += libhsbase.la
 libhsbase_la_SOURCES = \
 	libhs/base/clock.c libhs/base/clock.h \
-	libhs/base/crc.h libhs/base/crc32c.c libhs/base/crc32c.h \
+	libhs/base/crc32c.c libhs/base/crc32c.h \
 	libhs/base/digest.c libhs/base/digest.h \
 	libhs/base/err.c libhs/base/err.h \
 	libhs/base/fault.c libhs/base/fault.h \

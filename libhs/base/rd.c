@@ -125,7 +125,7 @@ hs_rd_text(struct hs_rd *r, char *dst, size_t len)
 
 	if (p != NULL)
 		hs_rd_require(r, text_is_good(p, len));
-	if (r->err == 0)
+	if (p != NULL && r->err == 0)
 		memcpy(dst, p, len);
 	else
 		memset(dst, 0, len);

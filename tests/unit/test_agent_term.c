@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "agent/log.h"
-#include "base/crc.h"
+#include "base/crc32c.h"
 #include "base/fault.h"
 #include "tests/unit/suite.h"
 
