@@ -2,6 +2,7 @@
 /*
  * hs-agent: one process a resource and node.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
@@ -433,6 +434,7 @@ run(struct options *o, int report_fd)
 		hs_node_destroy(n);
 		return exit_code(rc);
 	}
+	assert(n != NULL);
 	n->on_ready = on_ready;
 	n->on_ready_arg = &s;
 	(void)qb_loop_timer_add(s.loop, QB_LOOP_LOW,

@@ -41,7 +41,7 @@ quorum_changed(quorum_handle_t handle, uint32_t quorate,
 }
 
 /* Membership comes to the node by its group; this only fills the table. */
-static void
+static void /* libquorum's: NOLINTNEXTLINE(readability-function-size) */
 nodes_changed(quorum_handle_t handle, struct quorum_ring_id ring,
     uint32_t nmember, const uint32_t *members, uint32_t njoined,
     const uint32_t *joined, uint32_t nleft, const uint32_t *left)

@@ -86,7 +86,7 @@ why_left(uint32_t reason)
 	}
 }
 
-static void
+static void /* libcpg's: NOLINTNEXTLINE(readability-function-size) */
 on_confchg(cpg_handle_t handle, const struct cpg_name *group,
     const struct cpg_address *member, size_t nmember,
     const struct cpg_address *left, size_t nleft,
