@@ -50,11 +50,11 @@ extern "C" {
 
 /* Errors of the library; -errno is used where the kernel's word is exact. */
 enum hs_error {
-	HS_ESTATE = -5000,	/* call made before hsinit() or after hsfini() */
+	HS_ESTATE = -5000,	/* called before hsinit() or after hsfini() */
 	HS_EADDR = -5001,	/* the arena's address range is taken */
 	HS_ETRACK = -5002,	/* no way to track dirty pages works here */
 	HS_EARENA = -5003,	/* checkpoint memory is exhausted */
-	HS_ECORRUPT = -5004,	/* checkpoint memory's own records are damaged */
+	HS_ECORRUPT = -5004,	/* checkpoint memory's records are damaged */
 	HS_EMISUSE = -5005,	/* foreign or double free, or a bad argument */
 	HS_ENOSPARE = -5006,	/* sealed and kept, but no spare holds it */
 	HS_EAGAIN = -5007,	/* too much is in flight; nothing was taken */
@@ -131,9 +131,9 @@ struct hs_options {
  * unprotected.  opt may be NULL.  Call it before the program opens
  * sockets or starts threads that it would not want on an idle spare.
  *
- * Errors: HS_EADDR, HS_ETRACK, HS_EAGENT, HS_EINCOMPATIBLE, HS_EMISUSE, -ENOMEM.
- * One line that says what to do next is kept for hsmessage() and told to the
- * agent.
+ * Errors: HS_EADDR, HS_ETRACK, HS_EAGENT, HS_EINCOMPATIBLE, HS_EMISUSE,
+ * -ENOMEM.  One line that says what to do next is kept for hsmessage() and told
+ * to the agent.
  */
 int hsinit(const struct hs_options *opt);
 
@@ -170,16 +170,16 @@ int hsroot(const char *name, void *ptr);
 void *hsfind(const char *name);
 
 /*
- * Take a checkpoint.  how is one level, or-ed with flags.  Waits until the level
- * is reached, unless HS_NOWAIT.  *epoch (if epoch is not NULL) receives the
- * checkpoint's number, for hswait(), also where the return is HS_ENOSPARE.
+ * Take a checkpoint.  how is one level, or-ed with flags.  Waits until the
+ * level is reached, unless HS_NOWAIT.  *epoch (if epoch is not NULL) receives
+ * the checkpoint's number, for hswait(), also where the return is HS_ENOSPARE.
  *
- * 0: the level is reached (with HS_NOWAIT: sealed).  HS_ENOSPARE: sealed, and it
- * will be held once there is a spare again, but now there is none and the
- * administrator allows the service to go on without.  While it is
- * unknown whether a vanished spare may take over, the call waits.  HS_EAGAIN:
- * only with HS_TRY.  HS_EFENCED: another node is primary; whatever this
- * process says now may contradict it.
+ * 0: the level is reached (with HS_NOWAIT: sealed).  HS_ENOSPARE: sealed, and
+ * it will be held once there is a spare again, but now there is none and the
+ * administrator allows the service to go on without.  While it is unknown
+ * whether a vanished spare may take over, the call waits.  HS_EAGAIN: only with
+ * HS_TRY.  HS_EFENCED: another node is primary; whatever this process says now
+ * may contradict it.
  *
  * Without an agent: returns 0 for HS_SEALED and HS_SENT and HS_ENOSPARE for
  * HS_HELD, at the cost of a function call.
@@ -200,8 +200,8 @@ int hswait(uint64_t epoch, enum hs_level level, int timeout_ms);
 int hseventfd(void);
 
 /*
- * Say that the program is alive.  Once a program has called this, the agent takes
- * it for hung when no call came for the resource's ping_timeout.
+ * Say that the program is alive.  Once a program has called this, the agent
+ * takes it for hung when no call came for the resource's ping_timeout.
  */
 int hsping(void);
 
@@ -236,8 +236,8 @@ int hsstatus(struct hs_status *st);
 const char *hsstrerror(int rc);
 
 /*
- * One line about the last failure of hsinit() in this process: what is wrong and
- * what to do.  Empty if none.  Valid until the next hsinit().
+ * One line about the last failure of hsinit() in this process: what is wrong
+ * and what to do.  Empty if none.  Valid until the next hsinit().
  */
 const char *hsmessage(void);
 
