@@ -91,7 +91,7 @@ hs_chunks_next(struct chunks *c)
 void
 hs_chunks_page(struct chunks *c, uint32_t page, uint8_t fill)
 {
-	uint8_t bytes[PAGE];
+	static uint8_t bytes[PAGE];
 
 	memset(bytes, fill, sizeof(bytes));
 	must(hs_rec_put_page(&c->w, page, bytes) == 0);

@@ -329,7 +329,7 @@ records_are_handed_on(void)
 {
 	struct chunks_plan p = full_plan;
 	struct sink s = { 0 };
-	struct hs_epoch *e = (struct hs_epoch *)&s;
+	struct hs_epoch *e = (void *)&s;
 	struct hs_intake *in;
 	struct chunks c;
 

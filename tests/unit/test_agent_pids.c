@@ -99,11 +99,13 @@ good_file_is_read(void)
 static void
 bad_files_are_refused(void)
 {
+	static const char too_many[] =
+	    "agent 5 6\nagent 5 6\nagent 5 6\nagent 5 6\nagent 5 6\n"
+	    "agent 5 6\nagent 5 6\nagent 5 6\nagent 5 6\n";
 	static const char *const texts[] = { "agent\n", "agent 5\n",
 		"agent 5 6 7\n", "nurse 5 6\n", "agent -1 6\n", "agent 0 6\n",
 		"agent 1 6\n", "agent x 6\n", "\n", "agent 5 6\nservice\n",
-		"agent 5 6\nagent 5 6\nagent 5 6\nagent 5 6\nagent 5 6\n"
-		"agent 5 6\nagent 5 6\nagent 5 6\nagent 5 6\n" };
+		too_many };
 	struct hs_pids p;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -167,10 +167,10 @@ lines_clear_and_score(void)
 	for (n = 1; n <= 4; n++) {
 		prepare_lines(&g, n);
 		press(&g, GAME_DROP);
-		CU_ASSERT_EQUAL(g.lines, n);
+		CU_ASSERT_EQUAL(g.lines, (unsigned)n);
 		CU_ASSERT_EQUAL(g.score, worth[n] + 2 * (GAME_ROWS - 4));
 		CU_ASSERT_EQUAL(g.cell[GAME_ROWS - 5 + n][0], 7);
-		CU_ASSERT_EQUAL(count_cells(&g), 1 + 4 - n);
+		CU_ASSERT_EQUAL(count_cells(&g), (unsigned)(1 + 4 - n));
 	}
 }
 
