@@ -7,7 +7,7 @@
 #
 #   two      two nodes: 20 deaths of the service and 6 of its node, shuffled
 #   cut      two nodes: the spare cut off, the primary cut off, a fence race
-#   agent    two nodes: hs-agent killed, stopped; the service moved on demand
+#   agent    two nodes: hs-agent killed, stopped, hung; the service moved
 #   three    three nodes, min_spares=1
 #
 # HS_SEED=N repeats the instants of the run that printed it.  Nothing here
@@ -205,6 +205,10 @@ svc_spare() {
 	esac
 }
 
+svc_is_elsewhere() {
+	svc_primary && [ "$REPLY" != "$1" ]
+}
+
 node_is_off() {
 	! rig_recorded "$SVC_DIR/$1.pid"
 }
@@ -335,6 +339,43 @@ stop_spare() {
 	must healthy
 }
 
+# What the spare has not read yet is not held, so it was not answered; and what
+# was held before is read before the spare may begin.
+kill_while_spare_lags() {
+	local old spare
+
+	must svc_primary || return 1
+	old=$REPLY
+	must svc_spare || return 1
+	spare=$REPLY
+	must svc_signal STOP "$spare" agent || return 1
+	nap 500
+	must svc_signal KILL "$old" service || return 1
+	nap 300
+	must svc_signal CONT "$spare" agent || return 1
+	survived "agent: the service dies while its spare lags" "$old" other
+	must healthy
+}
+
+# Pacemaker's monitor times out; the stop that follows must not.
+hang_agent() {
+	local old
+
+	must svc_primary || return 1
+	old=$REPLY
+	must svc_signal STOP "$old" agent || return 1
+	must rig_until "$HEALTHY_S" svc_is_elsewhere "$old" || return 1
+	survived "agent: hs-agent hangs on the primary" "$old" other
+	must healthy
+}
+
+# NODE may be promoted: its score follows READY by some seconds.
+is_scored() {
+	rig_run "$SVC_DIR" "$1" timeout 5 attrd_updater --query --node "$1" \
+		--name "master-$SVC_NAME" 2>/dev/null |
+		grep -q 'value="[1-9][0-9]*"'
+}
+
 move_service() {
 	local old to
 
@@ -342,6 +383,7 @@ move_service() {
 	old=$REPLY
 	must svc_spare || return 1
 	to=$REPLY
+	must rig_until 20 is_scored "$to" || return 1
 	rig_run "$SVC_DIR" "$old" timeout 60 pcs resource move \
 		"$SVC_NAME-clone" "$to" --promoted >"$work/move" 2>&1
 	verdict $? "agent: pcs resource move --promoted" ||
@@ -352,8 +394,9 @@ move_service() {
 
 scenario_agent() {
 	start agent || return
-	kill_agent && stop_spare && move_service
-	verdict $? "agent: all three took place"
+	kill_agent && stop_spare && kill_while_spare_lags && hang_agent &&
+		move_service
+	verdict $? "agent: all five took place"
 	stop agent
 }
 
