@@ -40,9 +40,6 @@ agent_hs_agent_CPPFLAGS = $(libhsagent_la_CPPFLAGS)
 agent_hs_agent_LDADD = libhsagent.la libhswire.la libhsnet.la libhsbase.la \
 	$(XXHASH_LIBS)
 
-dist_man_MANS += docs/man/hs-agent.8 docs/man/hsctl.8
-EXTRA_DIST += docs/OPERATING.md docs/format/term.md
-
 if HAVE_CUNIT
 agent_units = tests/unit/test_agent_cluster tests/unit/test_agent_ctl \
 	tests/unit/test_agent_fence tests/unit/test_agent_page \

@@ -1,7 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Man pages (dist_man_MANS installs by suffix) and what else is read.
-#dist_man_MANS += docs/man/hs-agent.8 docs/man/hsmalloc.3
-#EXTRA_DIST += docs/ARCHITECTURE.md
+# All that is read.  dist_man_MANS installs by suffix.
+EXTRA_DIST += README.md \
+	docs/ADAPTING.md \
+	docs/ARCHITECTURE.md \
+	docs/BENCHMARKS.md \
+	docs/OPERATING.md \
+	docs/adr/0001-autotools-one-makefile.md \
+	docs/adr/0002-libhs-multicasts.md \
+	docs/adr/0003-when-held-waits.md \
+	docs/adr/0004-restore-by-mapping.md \
+	docs/adr/0005-attributes-wait.md \
+	docs/adr/0006-images-in-memory.md \
+	docs/adr/0007-small-pages-armed-late.md \
+	docs/adr/0008-a-role-begins-with-plain-answers.md \
+	docs/format/message.md \
+	docs/format/records.md \
+	docs/format/term.md
+
+dist_man_MANS += docs/man/hs-agent.8
+dist_man_MANS += docs/man/hsctl.8
+dist_man_MANS += docs/man/ocf_hotspare_service.7
 
 # The calls of hs.h; pages of one line lead to that of their family.
 dist_man_MANS += docs/man/hscalloc.3

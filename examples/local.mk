@@ -35,4 +35,3 @@ tests_unit_unit_examples_LDADD = $(CUNIT_LIBS)
 endif
 dist_check_SCRIPTS += examples/tenlines/adapting.test
 TESTS += examples/tenlines/adapting.test
-EXTRA_DIST += docs/ADAPTING.md

@@ -2,7 +2,6 @@
 # ocf:hotspare:service
 hotspareocfdir = $(ocfdir)/hotspare
 dist_hotspareocf_SCRIPTS = ocf/service
-dist_man_MANS += docs/man/ocf_hotspare_service.7
 
 OCF_TESTS = tests/ocf/metadata.test tests/ocf/refuse.test
 TESTS += $(OCF_TESTS)

@@ -28,7 +28,7 @@ tests_bench_probe_LDADD = libhotspare.la
 
 BENCH_FILES = tests/bench/bench.cib tests/bench/cluster tests/bench/plot.gp \
 	tests/bench/report tests/bench/run
-EXTRA_DIST += $(BENCH_FILES) docs/BENCHMARKS.md
+EXTRA_DIST += $(BENCH_FILES)
 
 # A tree as it would be installed, with the measured service in it.
 bench: all

@@ -2,8 +2,8 @@
 # Bytes that a released reader must go on reading.  Never edited, only added
 # to: tests/lint/golden keeps their digests.  `make golden' writes the files of
 # new cases (tests/unit/golden.c); name them here.
-# The examples in these documents are compared with the files.
-EXTRA_DIST += docs/format/message.md docs/format/records.md \
+# The examples in docs/format are compared with the files.
+EXTRA_DIST += \
 	tests/golden/ack.bin \
 	tests/golden/bad-after-end.bin \
 	tests/golden/bad-arena-base.bin \
