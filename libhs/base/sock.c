@@ -83,9 +83,13 @@ hs_sock_recv(int fd, void *buf, size_t size, int *fds, int *nfd, int flags)
 
 	if (nfd != NULL)
 		*nfd = 0;
+	/*
+	 * A peer that goes with a message of ours unread leaves ECONNRESET,
+	 * once, ahead of its own last messages.
+	 */
 	do
 		n = recvmsg(fd, &mh, flags | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return -errno;
 	/* More than ctl holds never got descriptors here (MSG_CTRUNC). */

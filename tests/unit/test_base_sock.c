@@ -74,6 +74,25 @@ a_gone_peer_is_told(void)
 	(void)close(pair[1]);
 }
 
+/* Also of a peer that did not read to the end: ECONNRESET comes first then. */
+static void
+last_words_are_heard(void)
+{
+	char buf[8];
+	int pair[2];
+
+	open_pair(pair);
+	CU_ASSERT_EQUAL(hs_sock_send(pair[1], "unread", 6, NULL, 0), 0);
+	CU_ASSERT_EQUAL(hs_sock_send(pair[0], "last", 4, NULL, 0), 0);
+	(void)close(pair[0]);
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, NULL, 0),
+	    4);
+	CU_ASSERT_EQUAL(memcmp(buf, "last", 4), 0);
+	CU_ASSERT_EQUAL(hs_sock_recv(pair[1], buf, sizeof(buf), NULL, NULL, 0),
+	    0);
+	(void)close(pair[1]);
+}
+
 static void
 descriptors_come_along(void)
 {
@@ -204,8 +223,8 @@ the_clock_does_not_go_back(void)
 }
 
 HS_SUITE(base_sock, HS_TEST(messages_keep_their_bounds),
-    HS_TEST(a_gone_peer_is_told), HS_TEST(descriptors_come_along),
-    HS_TEST(surplus_descriptors_are_closed),
+    HS_TEST(a_gone_peer_is_told), HS_TEST(last_words_are_heard),
+    HS_TEST(descriptors_come_along), HS_TEST(surplus_descriptors_are_closed),
     HS_TEST(a_long_message_is_refused_with_its_descriptors),
     HS_TEST(a_full_socket_says_so), HS_TEST(signals_do_not_end_a_call),
     HS_TEST(the_clock_does_not_go_back))
