@@ -28,10 +28,11 @@ if HAVE_CUNIT
 check_PROGRAMS += tests/unit/unit_examples
 TESTS += tests/unit/unit_examples
 tests_unit_unit_examples_SOURCES = tests/unit/main.c tests/unit/suite.h \
+	examples/counter/ledger.c examples/counter/ledger.h \
 	examples/tetris/game.c examples/tetris/game.h \
-	tests/unit/test_examples_tetris.c
+	tests/unit/test_examples_counter.c tests/unit/test_examples_tetris.c
 tests_unit_unit_examples_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
-tests_unit_unit_examples_LDADD = $(CUNIT_LIBS)
+tests_unit_unit_examples_LDADD = libhotspare.la $(CUNIT_LIBS)
 endif
 dist_check_SCRIPTS += examples/tenlines/adapting.test
 TESTS += examples/tenlines/adapting.test

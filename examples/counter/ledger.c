@@ -203,6 +203,12 @@ ledger_show(const struct ledger *l, const char *id, uint64_t *no,
 	*total = a != NULL ? a->total : 0;
 }
 
+void *
+ledger_page(struct ledger *l, size_t place)
+{
+	return place < l->npages ? &l->ballast[place] : NULL;
+}
+
 void
 ledger_sum(const struct ledger *l, struct ledger_sum *out)
 {

@@ -46,6 +46,9 @@ void ledger_dirty(struct ledger *l, unsigned n);
 void ledger_show(const struct ledger *l, const char *id, uint64_t *no,
     uint64_t *total);
 
+/* Page place of the ballast, for tests that damage it; NULL: there is none. */
+void *ledger_page(struct ledger *l, size_t place);
+
 struct ledger_sum {
 	uint64_t requests;
 	uint64_t total;

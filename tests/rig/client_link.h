@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define LINK_MS UINT64_C(1000000)
-#define LINK_CONNECT_NS (200 * LINK_MS)	/* then it is tried anew */
+#define LINK_CONNECT_NS (50 * LINK_MS)	/* then it is tried anew */
 #define LINK_RETRY_NS (20 * LINK_MS)	/* between two tries */
 #define LINK_IN_BYTES 8192
 #define LINK_OUT_BYTES 8192

@@ -123,7 +123,7 @@ log_of() {
 }
 
 time_line() {
-	local old=$1 new=$2 how=$3 asked restored after
+	local old=$1 new=$2 how=$3 restored after
 
 	if [ "$how" = process ]; then
 		logged "$(log_of "$old")" "master-$SVC_NAME\[$old\].*(unset|-INF|-1000000)"
@@ -137,11 +137,12 @@ time_line() {
 		event fenced "$REPLY" "$old is known to be off"
 	fi
 	logged "$(log_of "$new")" "local execution of promote operation for $SVC_NAME "
-	asked=$REPLY
-	event promoted "$asked" "Pacemaker asks $new to be primary"
+	event promoted "$REPLY" "Pacemaker asks $new to be primary"
 	restored=
-	if [ -n "$asked" ] && svc_number "$new" to_running_ms; then
-		restored=$((asked + ${REPLY%.*}))
+	if svc_number "$new" at_ms; then
+		restored=$REPLY
+		svc_number "$new" to_running_ms
+		restored=$((restored + ${REPLY%.*}))
 	fi
 	event restored "$restored" "hsinit() has returned on $new, state in place"
 	after=$(first_answer)
