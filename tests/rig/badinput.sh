@@ -30,7 +30,7 @@ ANSWER_S=40	# until somebody answers again, at most
 HEALTHY_S=60	# until there is a whole spare again, at most
 AGENT=/usr/lib/ocf/resource.d/hotspare/service
 PROGRAMS=/usr/libexec/hotspare
-ROUNDS=${HS_ROUNDS:-5}
+ROUNDS=${HS_ROUNDS:-3}
 passed=0
 failed=0
 
@@ -110,7 +110,7 @@ lay_root() {
 client_start() {
 	report=$SVC_DIR/report
 	svc_client "$work/client.$1" "$HS_BUILD/tests/rig/client_counter" \
-		-s 7 -o "$report" "$RIG_VIP" 4001
+		-s 7 -g 300 -o "$report" "$RIG_VIP" 4001
 }
 
 # Answers so far in REPLY; false if the client has ended or found a breach.
@@ -332,6 +332,11 @@ full_shm() {
 	rig_run "$SVC_DIR" n1 mount -o remount,size=1g /dev/shm
 }
 
+said_why() {
+	ocf n1 perm monitor
+	[ $? = 191 ] && grep -q '^ocf-exit-reason:.*uidgid' "$work/said"
+}
+
 # The service's user is not admitted to corosync: nothing can be held, and
 # whoever looks is told why.
 no_permission() {
@@ -342,9 +347,8 @@ no_permission() {
 		agent_options="--agent-log /run/perm.log" &&
 	rig_until 10 ocf n1 perm promote
 	sleep 2
-	ocf n1 perm monitor
-	[ $? = 191 ] || rc=1
-	grep -q '^ocf-exit-reason:.*uidgid' "$work/said" || rc=1
+	# Each role begins with plain answers.
+	rig_until 20 said_why || rc=1
 	verdict "$rc" 'refuse: no permission: monitor says what to do' ||
 		sed 's/^/# /' "$work/said"
 	lines=$(rig_run "$SVC_DIR" n1 grep -c 'service says' /run/perm.log)
@@ -548,7 +552,7 @@ rounds() {
 scenario_sync() {
 	local old before
 
-	SVC_ARGS='-p 4001 -m 200M -d 16'
+	SVC_ARGS='-p 4001 -m 120M -d 16'
 	start sync || return
 	must resync && must rig_poweroff "$SVC_DIR" "$SPARE" || return
 	client_count

@@ -222,7 +222,7 @@ end(struct host *t)
 }
 
 static void
-go(struct host *t)
+give_go(struct host *t)
 {
 	const struct hs_msg_head h = { .type = HS_MSG_GO, .term = 1 };
 	struct hs_msg_go m = { .transport = HS_TRANSPORT_CPG, .nodeid = 1 };
@@ -231,6 +231,12 @@ go(struct host *t)
 	CU_ASSERT_EQUAL(hs_service_phase(t->s), HS_SERVICE_WAITING);
 	CU_ASSERT_EQUAL(hs_service_go(t->s, &h, &m, NULL, 0), 0);
 	CU_ASSERT_EQUAL(hs_service_phase(t->s), HS_SERVICE_GOING);
+}
+
+static void
+go(struct host *t)
+{
+	give_go(t);
 	until(t, HS_SERVICE_RUNNING);
 }
 
@@ -308,11 +314,16 @@ its_own_reason_outlives_it(void)
 static void
 a_brief_life_was_one(void)
 {
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 20; i++) {
 		struct host t;
+		siginfo_t si;
 
 		play(&t, "brief", 0);
-		go(&t);
+		give_go(&t);
+		/* Both are to be read now, its end and its word. */
+		CU_ASSERT_EQUAL(waitid(P_PID, (id_t)hs_service_pid(t.s), &si,
+				    WEXITED | WNOWAIT),
+		    0);
 		until(&t, HS_SERVICE_DEAD);
 		CU_ASSERT_EQUAL(t.running, 1);
 		CU_ASSERT_EQUAL(t.dead, 1);
