@@ -52,12 +52,13 @@ hs_ack_view(struct hs_ack *a, const struct hs_xport_view *v)
 }
 
 void
-hs_ack_expect(struct hs_ack *a, uint64_t epoch,
+hs_ack_expect(struct hs_ack *a, uint64_t epoch, uint64_t off,
     const uint8_t digest[HS_DIGEST_BYTES])
 {
 	struct hs_ack_digest *d = &a->ring[epoch % HS_ACK_RING];
 
 	d->epoch = epoch;
+	d->off = off;
 	memcpy(d->digest, digest, sizeof(d->digest));
 }
 
@@ -74,6 +75,8 @@ hs_ack_note(struct hs_ack *a, const struct hs_xport_addr *from, uint64_t epoch,
 	if (epoch <= n->epoch)
 		return false;
 	n->epoch = epoch;				/* K2 */
+	if (d->off > n->off)
+		n->off = d->off;
 	return true;
 }
 

@@ -35,6 +35,7 @@ struct hs_ack_node {
 
 struct hs_ack_digest {
 	uint64_t epoch;
+	uint64_t off;		/* stream bytes up to its end */
 	uint8_t digest[HS_DIGEST_BYTES];
 };
 
@@ -54,8 +55,11 @@ void hs_ack_need(struct hs_ack *a, unsigned min_spares);
 /* Members that stay keep what they said. */
 void hs_ack_view(struct hs_ack *a, const struct hs_xport_view *v);
 
-/* This is the digest by which acks of epoch are known. */
-void hs_ack_expect(struct hs_ack *a, uint64_t epoch,
+/*
+ * This is the digest by which acks of epoch are known, and off where it ends in
+ * the stream: who has it needs nothing before, whatever it received of that.
+ */
+void hs_ack_expect(struct hs_ack *a, uint64_t epoch, uint64_t off,
     const uint8_t digest[HS_DIGEST_BYTES]);
 
 /* from told its STATE: it is an agent, and no other process of its node. */

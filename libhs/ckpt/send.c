@@ -175,7 +175,8 @@ finish_epoch(struct hs_ckpt *c, struct hs_rec_wr *w)
 	s->base_epoch = s->snap->epoch;
 	s->last = true;
 	pthread_mutex_lock(&c->lock);
-	hs_ack_expect(&c->ack, s->snap->epoch, s->lineage);
+	hs_ack_expect(&c->ack, s->snap->epoch, s->off + (size_t)(w->p - s->out),
+	    s->lineage);
 	pthread_mutex_unlock(&c->lock);
 }
 

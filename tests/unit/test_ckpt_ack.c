@@ -43,7 +43,7 @@ expect(struct hs_ack *a, uint64_t epoch)
 	uint8_t d[HS_DIGEST_BYTES];
 
 	digest_of(epoch, d);
-	hs_ack_expect(a, epoch, d);
+	hs_ack_expect(a, epoch, 0, d);
 }
 
 static bool
@@ -196,6 +196,29 @@ ring_forgets_what_is_too_old(void)
 	free(a);
 }
 
+/*
+ * A spare that got the image, and nothing of the stream since, says that it has
+ * the epoch and 0 bytes: that must not close the window for ever.
+ */
+static void
+who_has_an_epoch_needs_nothing_before(void)
+{
+	const struct hs_xport_addr m[] = { own, spare };
+	struct hs_ack *a = make_ack(1);
+	uint8_t d[HS_DIGEST_BYTES];
+
+	see(a, m, 2);
+	hs_ack_own(a, 20000);
+	digest_of(7, d);
+	hs_ack_expect(a, 7, 9000, d);
+	hs_ack_progress(a, &spare, 0);
+	CU_ASSERT_TRUE(note(a, &spare, 7));
+	CU_ASSERT_EQUAL(hs_ack_received(a), 9000);
+	hs_ack_progress(a, &spare, 12000);
+	CU_ASSERT_EQUAL(hs_ack_received(a), 12000);
+	free(a);
+}
+
 /* As they said, until they leave; another process of the node is no agent. */
 static void
 agents_are_those_that_told_their_state(void)
@@ -224,4 +247,5 @@ HS_SUITE(ckpt_ack, HS_TEST(ack_of_a_member_covers_all_before),
     HS_TEST(min_spares_counts_nodes), HS_TEST(member_that_left_begins_anew),
     HS_TEST(slowest_receiver_bounds_the_stream),
     HS_TEST(ring_forgets_what_is_too_old),
+    HS_TEST(who_has_an_epoch_needs_nothing_before),
     HS_TEST(agents_are_those_that_told_their_state))
