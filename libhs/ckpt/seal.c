@@ -144,6 +144,7 @@ copy_pages(struct hs_ckpt *c, struct hs_seal_snap *s)
 	const uint8_t *base = hs_arena_base(c->arena);
 	struct stage st = { .twin = c->twin };
 	size_t n = hs_pageset_count(c->set), page = 0;
+	hs_copy_fn *copy = hs_copy_choose(n);
 	int rc;
 
 	rc = grow_snap(s, n);
@@ -157,7 +158,7 @@ copy_pages(struct hs_ckpt *c, struct hs_seal_snap *s)
 			rc = next_buf(&st, &buf);
 			if (rc < 0)
 				break;
-			hs_copy_page(buf, from);
+			copy(buf, from);
 		}
 		s->page[s->n] = (uint32_t)page++;
 		s->buf[s->n++] = buf;
