@@ -24,6 +24,12 @@
 #define STATS_NS (200 * MS)
 /* Between two bites of settling: a bite holds up a checkpoint. */
 #define SETTLE_NS (2 * MS)
+/*
+ * Epochs between two questions whether there is more to settle: by then the
+ * program may have touched memory that it had not, and asking takes tracking's
+ * lock for microseconds.
+ */
+#define SETTLE_EPOCHS 16
 /* Buffers reserved at a time: some 100 us. */
 #define RESERVE_PAGES 64
 /*
@@ -37,7 +43,7 @@
 struct round {
 	uint64_t stats_ns;	/* of the last STATS */
 	uint64_t stats_mark;	/* sum of what they said, to see a change */
-	bool settled;
+	uint64_t settle_at;	/* epoch sealed: when to settle, or ask to */
 	size_t reserved;	/* buffers that the pool was told to have */
 	uint64_t reopen_ns;	/* no transport: when to try again */
 	bool outage_told;	/* the agent knows why there is none */
@@ -164,10 +170,17 @@ run_reserve(struct hs_ckpt *c, struct round *r)
 static uint64_t
 run_settle(struct hs_ckpt *c, struct round *r)
 {
-	if (r->settled)
+	uint64_t sealed;
+
+	pthread_mutex_lock(&c->lock);
+	sealed = c->sealed;
+	pthread_mutex_unlock(&c->lock);
+	if (sealed < r->settle_at)
 		return NEVER;
-	r->settled = hs_dirty_settle(c->dirty) != 1;
-	return r->settled ? NEVER : SETTLE_NS;
+	if (hs_dirty_settle(c->dirty) == 1)
+		return SETTLE_NS;
+	r->settle_at = sealed + SETTLE_EPOCHS;
+	return NEVER;
 }
 
 /*
