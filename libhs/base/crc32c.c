@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/crc32c.h"
 
-#include <string.h>
+#include "base/le64.h"
 
 /*
  * Row s, column b: the remainder of byte 1 << b followed by s zero bytes.
@@ -56,19 +56,6 @@ static const uint32_t table[8][256] = { TABLE(BASIS0), TABLE(BASIS1),
 	TABLE(BASIS2), TABLE(BASIS3), TABLE(BASIS4), TABLE(BASIS5),
 	TABLE(BASIS6), TABLE(BASIS7) };
 
-/* The eight bytes at p, the first one lowest, on any machine. */
-static uint64_t
-load_le64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	v = __builtin_bswap64(v);
-#endif
-	return v;
-}
-
 uint32_t
 hs_crc32c_portable(uint32_t crc, const void *buf, size_t len)
 {
@@ -76,7 +63,7 @@ hs_crc32c_portable(uint32_t crc, const void *buf, size_t len)
 
 	crc = ~crc;
 	for (; len >= 8; p += 8, len -= 8) {
-		uint64_t v = load_le64(p) ^ crc;
+		uint64_t v = hs_le64_load(p) ^ crc;
 
 		crc = table[7][v & 0xff] ^ table[6][v >> 8 & 0xff] ^
 		    table[5][v >> 16 & 0xff] ^ table[4][v >> 24 & 0xff] ^
@@ -128,9 +115,9 @@ crc_block(uint64_t crc, const uint8_t *p, const struct lane *lane)
 	uint64_t b = 0, c = 0;
 
 	for (size_t i = 0; i < lane->len; i += 8) {
-		crc = _mm_crc32_u64(crc, load_le64(p + i));
-		b = _mm_crc32_u64(b, load_le64(p1 + i));
-		c = _mm_crc32_u64(c, load_le64(p2 + i));
+		crc = _mm_crc32_u64(crc, hs_le64_load(p + i));
+		b = _mm_crc32_u64(b, hs_le64_load(p1 + i));
+		c = _mm_crc32_u64(c, hs_le64_load(p2 + i));
 	}
 	return move_up(crc, lane->by2) ^ move_up(b, lane->by1) ^ c;
 }
@@ -149,7 +136,7 @@ crc_hard(uint32_t crc, const uint8_t *p, size_t len)
 		p += 3 * lane_short.len;
 	}
 	for (; len >= 8; p += 8, len -= 8)
-		c = _mm_crc32_u64(c, load_le64(p));
+		c = _mm_crc32_u64(c, hs_le64_load(p));
 	for (; len > 0; p++, len--)
 		c = _mm_crc32_u8((uint32_t)c, *p);
 	return ~(uint32_t)c;

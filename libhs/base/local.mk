@@ -7,6 +7,7 @@ libhsbase_la_SOURCES = \
 	libhs/base/digest.c libhs/base/digest.h \
 	libhs/base/err.c libhs/base/err.h \
 	libhs/base/fault.c libhs/base/fault.h \
+	libhs/base/le64.h \
 	libhs/base/rd.c libhs/base/rd.h \
 	libhs/base/sock.c libhs/base/sock.h \
 	libhs/base/wr.c libhs/base/wr.h

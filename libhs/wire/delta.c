@@ -4,17 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static uint64_t
-load_le64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	v = __builtin_bswap64(v);
-#endif
-	return v;
-}
+#include "base/le64.h"
 
 /* Bit i set iff byte i of x, counted from the lowest, is not 0. */
 static uint64_t
@@ -38,8 +28,8 @@ compare_portable(struct hs_delta_map *map, const uint8_t *twin,
 		uint64_t m = 0;
 
 		for (unsigned k = 0; k < 64; k += 8) {
-			uint64_t v = load_le64(now + k);
-			uint64_t x = v ^ load_le64(twin + k);
+			uint64_t v = hs_le64_load(now + k);
+			uint64_t x = v ^ hs_le64_load(twin + k);
 
 			some |= v;
 			if (x != 0)
@@ -140,7 +130,7 @@ bool
 hs_delta_is_zero(const uint8_t *page)
 {
 	/* The page equals itself moved by a word, and its first word is 0. */
-	return load_le64(page) == 0 &&
+	return hs_le64_load(page) == 0 &&
 	    memcmp(page, page + 8, HS_MSG_PAGE_BYTES - 8) == 0;
 }
 
