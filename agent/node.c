@@ -418,6 +418,7 @@ hs_node_destroy(struct hs_node *n)
 {
 	if (n == NULL)
 		return;
+	hs_tenure_fini(n);
 	hs_service_destroy(n->active);
 	hs_service_destroy(n->waiting);
 	hs_serve_stop(n);

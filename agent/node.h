@@ -150,6 +150,8 @@ struct hs_node {
 	 * terms up to term_disk are reserved on disk and need no write.
 	 */
 	uint64_t term_floor, term_disk;
+	bool reserve_armed;
+	qb_loop_timer_handle reserve_timer;
 	struct hs_ctl_req *promote, *demote, *stop;
 	bool promoting;
 	uint64_t promote_term; /* of the TERM that was sent; 0: not yet */
@@ -239,6 +241,7 @@ void hs_tenure_learn(struct hs_node *n, const struct hs_xport_addr *from,
 void hs_tenure_running(struct hs_node *n);
 void hs_tenure_dead(struct hs_node *n); /* the active service ended */
 void hs_tenure_reserve(struct hs_node *n);
+void hs_tenure_fini(struct hs_node *n);
 
 /* status.c */
 struct json_object *hs_status_json(const struct hs_node *n);

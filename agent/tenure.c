@@ -23,6 +23,8 @@
  * does.
  */
 #define RESPAWN_MS 1000
+/* Not in the way of what a new tenure has to say first. */
+#define RESERVE_NS 1000000
 /* Standalone: a service that dies so soon, so often, is not restarted again. */
 #define CRASH_NS 2000000000ull
 #define CRASHES 5
@@ -355,6 +357,7 @@ on_reserve(void *data)
 	struct hs_node *n = data;
 	uint64_t next = next_term(n);
 
+	n->reserve_armed = false;
 	if (n->cfg->standalone || n->term_disk >= next)
 		return;
 	/* Now, so that the next promotion need not wait for the disk. */
@@ -365,7 +368,18 @@ on_reserve(void *data)
 void
 hs_tenure_reserve(struct hs_node *n)
 {
-	(void)qb_loop_job_add(n->loop, QB_LOOP_LOW, n, on_reserve);
+	if (!n->reserve_armed)
+		n->reserve_armed =
+		    qb_loop_timer_add(n->loop, QB_LOOP_LOW, RESERVE_NS, n,
+			on_reserve, &n->reserve_timer) == 0;
+}
+
+void
+hs_tenure_fini(struct hs_node *n)
+{
+	if (n->reserve_armed)
+		qb_loop_timer_del(n->loop, n->reserve_timer);
+	n->reserve_armed = false;
 }
 
 void

@@ -150,6 +150,9 @@ wait_level(struct hs_ckpt *c, uint64_t epoch, unsigned how,
 	bool drives = false;
 	int rc, waited = 0;
 
+	/* Who only asks must not take the transport from the worker. */
+	if (deadline_ns != FOREVER && hs_clock_ns() >= deadline_ns)
+		waited = HS_ETIMEDOUT;
 	pthread_mutex_lock(&c->lock);
 	for (;;) {
 		rc = judge_level(c, epoch, how);
@@ -198,7 +201,7 @@ take_alone(unsigned how, uint64_t *epoch)
 	return 0;
 }
 
-/* The first epoch in a row that is waited for: its time to held is told. */
+/* The first epoch in a row that is to be held: its time to held is told. */
 static void
 start_timing(struct hs_ckpt *c, uint64_t epoch, uint64_t t0)
 {
@@ -223,11 +226,12 @@ take_epoch(struct hs_ckpt *c, unsigned how, uint64_t *epoch)
 			return rc;
 		if (epoch != NULL)
 			*epoch = e;
+		if ((how & LEVEL_MASK) == HS_HELD)
+			start_timing(c, e, t0);
 		if ((how & HS_NOWAIT) != 0 || (how & LEVEL_MASK) == HS_SEALED) {
 			hs_worker_kick(c);
 			return 0;
 		}
-		start_timing(c, e, t0);
 		hs_drive_send(c);
 		rc = wait_level(c, e, how, FOREVER, true);
 	} while (rc == RETAKE);
