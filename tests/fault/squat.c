@@ -25,7 +25,7 @@
 
 #include <hotspare/hs.h>
 
-#define DEFAULT_BASE 0x200000000000ul
+#include "mem/arena.h"
 
 static _Noreturn void
 die(const char *what)
@@ -37,7 +37,7 @@ die(const char *what)
 static void
 take_arena(void)
 {
-	void *want = (void *)(DEFAULT_BASE + (5ul << 20));
+	void *want = (void *)(HS_ARENA_DEFAULT_BASE + (5ul << 20));
 
 	if (mmap(want, 4096, PROT_READ,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
