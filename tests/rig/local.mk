@@ -31,8 +31,8 @@ tests_rig_rogue_SOURCES = tests/rig/rogue.c
 tests_rig_rogue_LDADD = libhsnet.la libhswire.la libhsbase.la
 
 # A check that cannot fail is none: both are fed wrong answers.
-dist_check_SCRIPTS += tests/rig/clients.test
-TESTS += tests/rig/clients.test
+dist_check_SCRIPTS += tests/rig/clients.test tests/rig/standalone.test
+TESTS += tests/rig/clients.test tests/rig/standalone.test
 
 EXTRA_DIST += tests/rig/demo.sh tests/rig/failover.sh tests/rig/service.cib \
 	tests/rig/service.sh
