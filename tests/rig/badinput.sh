@@ -30,7 +30,7 @@ ANSWER_S=40	# until somebody answers again, at most
 HEALTHY_S=60	# until there is a whole spare again, at most
 AGENT=/usr/lib/ocf/resource.d/hotspare/service
 PROGRAMS=/usr/libexec/hotspare
-ROUNDS=${HS_ROUNDS:-3}
+ROUNDS=${HS_ROUNDS:-2}
 passed=0
 failed=0
 
@@ -427,6 +427,8 @@ other_pid() {
 renew_spare() {
 	local old
 
+	# A spare is whole some time before its next process is started.
+	must rig_until 15 svc_pid "$SPARE" service || return 1
 	must svc_pid "$SPARE" service || return 1
 	old=$REPLY
 	must svc_signal KILL "$SPARE" service || return 1
