@@ -181,6 +181,10 @@ void *hsfind(const char *name);
  * HS_TRY.  HS_EFENCED: another node is primary; whatever this process says now
  * may contradict it.
  *
+ * With HS_NOWAIT, should the cluster's messaging break, what was on its way is
+ * given up, and the next checkpoint says all of it: so take one again when an
+ * earlier one is overdue.
+ *
  * Without an agent: returns 0 for HS_SEALED and HS_SENT and HS_ENOSPARE for
  * HS_HELD, at the cost of a function call.
  */

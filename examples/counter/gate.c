@@ -4,8 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <hotspare/hs.h>
+
+/* Longer than held takes; then it is asked for anew. */
+#define RENEW_S 2
 
 struct answer {
 	uint64_t conn_id;
@@ -25,6 +29,7 @@ struct batch {
 
 /* A ring: [first, first + sealed) are on their way, the next one is open. */
 struct gate {
+	time_t asked;		/* CLOCK_MONOTONIC s: of the newest hscpt() */
 	unsigned first;
 	unsigned sealed;
 	struct batch batch[GATE_BATCHES + 1];
@@ -104,6 +109,29 @@ gate_full(const struct gate *g)
 	return g->sealed == GATE_BATCHES;
 }
 
+static time_t
+now(void)
+{
+	struct timespec t = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/*
+ * Checkpoints that were on their way when the cluster's messaging broke are
+ * given up, and the next one says all: so one has to be taken, even while
+ * there is no room for more answers.
+ */
+static void
+renew(struct gate *g)
+{
+	if (now() - g->asked < RENEW_S)
+		return;
+	g->asked = now();
+	(void)hscpt(HS_HELD | HS_NOWAIT | HS_TRY, NULL);
+}
+
 int
 gate_seal(struct gate *g)
 {
@@ -111,6 +139,7 @@ gate_seal(struct gate *g)
 
 	if (gate_full(g) || !gate_open(g))
 		return 0;
+	g->asked = now();
 	b->known = hscpt(HS_HELD | HS_NOWAIT | HS_TRY, &b->epoch);
 	if (b->known < 0 && b->known != HS_ENOSPARE)
 		return b->known;
@@ -148,8 +177,10 @@ gate_release(struct gate *g, struct net *n)
 		rc = b->known;
 		if (rc == 0)
 			rc = hswait(b->epoch, HS_HELD, 0);
-		if (rc == HS_ETIMEDOUT)
+		if (rc == HS_ETIMEDOUT) {
+			renew(g);
 			return 0;
+		}
 		if (rc < 0 && rc != HS_ENOSPARE)
 			return rc;
 		send_batch(b, n);
