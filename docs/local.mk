@@ -13,8 +13,10 @@ EXTRA_DIST += README.md \
 	docs/adr/0006-images-in-memory.md \
 	docs/adr/0007-small-pages-armed-late.md \
 	docs/adr/0008-a-role-begins-with-plain-answers.md \
+	docs/adr/0009-additional-state-is-memory.md \
 	docs/format/message.md \
 	docs/format/records.md \
+	docs/format/state.md \
 	docs/format/term.md
 
 dist_man_MANS += docs/man/hs-agent.8

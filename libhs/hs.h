@@ -68,6 +68,10 @@ enum hs_error {
 	HS_ESTALE = -5015,	/* a message of an older term or epoch */
 	HS_EGAP = -5016,	/* an epoch that does not follow the last one */
 	HS_EQUORUM = -5017,	/* no quorum: nothing is promoted or held */
+	HS_ESTOP = -5018,	/* a thread came to no safepoint in time */
+	HS_ELOCK = -5019,	/* a lock is held where none may be */
+	HS_EFD = -5020,		/* a descriptor cannot be carried over */
+	HS_ECODE = -5021,	/* code that a spare may not have */
 };
 
 /* What hsinit() returns on success. */
@@ -240,8 +244,9 @@ int hsstatus(struct hs_status *st);
 const char *hsstrerror(int rc);
 
 /*
- * One line about the last failure of hsinit() in this process: what is wrong
- * and what to do.  Empty if none.  Valid until the next hsinit().
+ * One line about this thread's last failure of a call that promises one
+ * (hsinit() and the calls that register something): what is wrong and what to
+ * do.  Empty if none.  Valid until the thread's next such call.
  */
 const char *hsmessage(void);
 

@@ -5,8 +5,8 @@ lib_LTLIBRARIES += libhotspare.la
 libhotspare_la_SOURCES =
 hotspareincludedir = $(includedir)/hotspare
 hotspareinclude_HEADERS = libhs/hs.h
-libhotspare_la_LIBADD = libhsapi.la libhsckpt.la libhsnet.la libhsmem.la \
-	libhswire.la libhsbase.la $(XXHASH_LIBS)
+libhotspare_la_LIBADD = libhsapi.la libhsckpt.la libhsnet.la libhsstate.la \
+	libhsmem.la libhswire.la libhsbase.la $(XXHASH_LIBS)
 libhotspare_la_LDFLAGS = $(AM_LDFLAGS) -version-info $(HS_SO_VERSION) \
 	-Wl,--version-script=$(srcdir)/libhs/libhs.map
 EXTRA_libhotspare_la_DEPENDENCIES = libhs/libhs.map

@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdio.h>
-
 #include "api/self.h"
+#include "base/why.h"
 #include "ckpt/start.h"
-
-static int
-refuse(int rc, const char *text)
-{
-	(void)snprintf(hs_self_message(), HS_SELF_MESSAGE_BYTES, "hsinit: %s",
-	    text);
-	return rc;
-}
 
 int
 hsinit(const struct hs_options *opt)
@@ -19,15 +10,16 @@ hsinit(const struct hs_options *opt)
 	int rc;
 
 	if (hs_self_forked())
-		return refuse(HS_ESTATE,
-		    "called in a child of fork(): the "
-		    "checkpointing is its parent's; exec a program first");
+		return hs_why(HS_ESTATE,
+		    "hsinit: called in a child of fork(): the checkpointing is "
+		    "its parent's; exec a program first");
 	if (hs_self_ckpt() != NULL)
-		return refuse(HS_ESTATE, "called twice: call hsfini() first");
+		return hs_why(HS_ESTATE,
+		    "hsinit: called twice: call hsfini() first");
 	rc = hs_self_watch_fork();
 	if (rc < 0)
-		return refuse(rc, hs_err_text(rc));
-	rc = hs_start_run(&c, opt, hs_self_message(), HS_SELF_MESSAGE_BYTES);
+		return hs_why(rc, "hsinit: %s", hs_err_text(rc));
+	rc = hs_start_run(&c, opt, hs_why_line(), HS_WHY_BYTES);
 	if (rc >= 0)
 		hs_self_set(c);
 	return rc;

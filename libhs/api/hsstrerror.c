@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/self.h"
+#include "base/why.h"
 
 #define STRING(x) #x
 #define VERSION(major, minor, patch)                                           \
@@ -14,7 +15,7 @@ hsstrerror(int rc)
 const char *
 hsmessage(void)
 {
-	return hs_self_message();
+	return hs_why_line();
 }
 
 const char *

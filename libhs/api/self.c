@@ -13,7 +13,6 @@
 static struct hs_ckpt *self;
 static bool forked;
 static bool watched;
-static char message[HS_SELF_MESSAGE_BYTES];
 
 struct hs_ckpt *
 hs_self_ckpt(void)
@@ -37,12 +36,6 @@ bool
 hs_self_forked(void)
 {
 	return forked;
-}
-
-char *
-hs_self_message(void)
-{
-	return message;
 }
 
 /* Locks may be held by threads that the child does not have: touch nothing. */

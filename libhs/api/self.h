@@ -12,8 +12,6 @@
 struct hs_arena;
 struct hs_ckpt;
 
-#define HS_SELF_MESSAGE_BYTES 512
-
 /* NULL: before hsinit(), after hsfini(), and in a child of fork(). */
 struct hs_ckpt *hs_self_ckpt(void);
 /* Its arena; NULL as above. */
@@ -24,8 +22,5 @@ void hs_self_set(struct hs_ckpt *c);
 bool hs_self_forked(void);
 /* See to it that a child finds out.  -ENOMEM. */
 HS_MUST_CHECK int hs_self_watch_fork(void);
-
-/* What hsmessage() returns: HS_SELF_MESSAGE_BYTES. */
-char *hs_self_message(void);
 
 #endif

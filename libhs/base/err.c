@@ -44,6 +44,17 @@ static const char *const texts[] = {
 	[AT(HS_EGAP)] = "an epoch that does not follow the last one",
 	[AT(HS_EQUORUM)] =
 	    "no quorum: nothing is promoted and nothing reported held",
+	[AT(HS_ESTOP)] =
+	    "a registered thread did not come to a safepoint in time: "
+	    "hsmessage() names it",
+	[AT(HS_ELOCK)] =
+	    "a lock is held where none may be: hsmessage() names lock, "
+	    "thread and place",
+	[AT(HS_EFD)] =
+	    "a descriptor cannot be carried over: hsmessage() says why",
+	[AT(HS_ECODE)] =
+	    "a pointer to code that a spare may not have: hsmessage() "
+	    "names it",
 };
 
 const char *

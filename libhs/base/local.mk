@@ -7,9 +7,11 @@ libhsbase_la_SOURCES = \
 	libhs/base/digest.c libhs/base/digest.h \
 	libhs/base/err.c libhs/base/err.h \
 	libhs/base/fault.c libhs/base/fault.h \
+	libhs/base/fdhigh.c libhs/base/fdhigh.h \
 	libhs/base/le64.h \
 	libhs/base/rd.c libhs/base/rd.h \
 	libhs/base/sock.c libhs/base/sock.h \
+	libhs/base/why.c libhs/base/why.h \
 	libhs/base/wr.c libhs/base/wr.h
 libhsbase_la_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
 libhsbase_la_LIBADD = $(XXHASH_LIBS)

@@ -4,7 +4,8 @@
  *
  * Locks, in the order in which they are taken:
  *
- *   seal   one hscpt() at a time collects and copies: set.
+ *   seal   one hscpt() at a time collects and copies: set.  Whoever registers
+ *          something waits for it: store.
  *   arena  (hs_arena_lock) no allocator call is in its middle.
  *
  *   io     the transport, the encoder and the link's receiving end: x, send,
@@ -33,6 +34,7 @@
 #include "mem/pageset.h"
 #include "mem/twin.h"
 #include "net/xport.h"
+#include "state/store.h"
 #include "wire/msg.h"
 
 /*
@@ -77,6 +79,7 @@ struct hs_ckpt {
 
 	/* seal */
 	pthread_mutex_t seal;
+	struct hs_store *store;	/* NULL: nothing was registered */
 	struct hs_pageset *set;	/* collected, and not copied yet */
 
 	/* io */

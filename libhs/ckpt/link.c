@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fdhigh.h"
 #include "base/sock.h"
 #include "ckpt/impl.h"
 
@@ -54,7 +55,7 @@ hs_link_inherit(char *why, size_t why_size)
 		return HS_EAGENT;
 	}
 	(void)unsetenv(LINK_ENV);	/* NOLINT(concurrency-mt-unsafe) */
-	return fd;
+	return hs_fdhigh_move(fd);
 }
 
 /* A message of hsinit(): waits for room, within bounds. */

@@ -6,6 +6,7 @@ libhsckpt_la_SOURCES += libhs/ckpt/ack.c libhs/ckpt/ack.h
 libhsckpt_la_SOURCES += libhs/ckpt/ckpt.c libhs/ckpt/ckpt.h
 libhsckpt_la_SOURCES += libhs/ckpt/impl.h
 libhsckpt_la_SOURCES += libhs/ckpt/drive.c libhs/ckpt/drive.h
+libhsckpt_la_SOURCES += libhs/ckpt/extra.c libhs/ckpt/extra.h
 libhsckpt_la_SOURCES += libhs/ckpt/ident.c libhs/ckpt/ident.h
 libhsckpt_la_SOURCES += libhs/ckpt/link.c libhs/ckpt/link.h
 libhsckpt_la_SOURCES += libhs/ckpt/pump.c libhs/ckpt/pump.h

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "ckpt/extra.h"
 #include "ckpt/impl.h"
 #include "mem/copy.h"
 
@@ -261,7 +262,9 @@ seal_epoch(struct hs_ckpt *c, uint64_t *epoch, size_t *need)
 	pthread_mutex_unlock(&c->lock);
 
 	t0 = hs_clock_ns();
-	rc = pause_copy(c, s, room, need);
+	rc = hs_extra_query(c);
+	if (rc == 0)
+		rc = pause_copy(c, s, room, need);
 	if (rc == 0 && (s->n > 0 || first)) {
 		uint64_t pause_ns = hs_clock_ns() - t0;
 

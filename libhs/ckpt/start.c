@@ -10,6 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fdhigh.h"
+#include "base/why.h"
+#include "ckpt/extra.h"
 #include "ckpt/impl.h"
 #include "ckpt/ident.h"
 #include "ckpt/link.h"
@@ -157,6 +160,7 @@ hs_start_undo(struct hs_ckpt **cp)
 		hs_seal_free(s);
 	}
 	hs_send_fini(c);
+	hs_extra_fini(c);
 	if (c->dirty != NULL)
 		hs_dirty_destroy(c->dirty);
 	if (c->set != NULL)
@@ -209,6 +213,12 @@ probe_tracker(const struct plan *p, char name[16], struct report *r)
 	return rc;
 }
 
+static int
+open_event(void)
+{
+	return hs_fdhigh_move(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
 /* All that takes time or may fail, before this process's turn comes. */
 static int
 prepare_stream(struct hs_ckpt *c, const struct plan *p)
@@ -220,8 +230,8 @@ prepare_stream(struct hs_ckpt *c, const struct plan *p)
 	if (twin_bytes <= SIZE_MAX / TWINS_PER_INFLIGHT)
 		twin_bytes *= TWINS_PER_INFLIGHT;
 	c->inflight_bound = p->inflight_bytes;
-	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	c->drive_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->wake_fd = open_event();
+	c->drive_fd = open_event();
 	if (c->wake_fd < 0 || c->drive_fd < 0)
 		return -errno;
 	rc = hs_pageset_create(&c->set, npages);
@@ -319,6 +329,19 @@ fill_arena(struct hs_ckpt *c, const struct hs_msg_go *go, int image)
 	return rc < 0 ? rc : HS_RESTORED;
 }
 
+/* Before tracking and the worker open theirs: the low numbers are free. */
+static int
+restore_extra(struct hs_ckpt *c, struct report *r)
+{
+	int rc;
+
+	rc = hs_extra_restore(c);
+	/* hsinit() has the line printed to where it is already. */
+	if (rc < 0 && r->why != hs_why_line())
+		(void)refuse(r, rc, hs_why_line());
+	return rc < 0 ? rc : HS_RESTORED;
+}
+
 static int
 await_turn(struct hs_ckpt *c, const struct plan *p, struct report *r)
 {
@@ -330,12 +353,14 @@ await_turn(struct hs_ckpt *c, const struct plan *p, struct report *r)
 	if (rc < 0)
 		return rc;
 	if (go.transport == HS_TRANSPORT_UNIX)
-		c->role.data_fd = fds[go.restored != 0];
+		c->role.data_fd = hs_fdhigh_move(fds[go.restored != 0]);
 	rc = check_go(&go, fds, r);
 	if (rc == 0)
 		rc = found = fill_arena(c, &go, fds[0]);
 	if (go.restored != 0 && fds[0] >= 0)
 		(void)close(fds[0]);
+	if (rc == HS_RESTORED)
+		rc = restore_extra(c, r);
 	if (rc < 0)
 		return rc;
 	assume_role(c, &h, &go);
@@ -377,7 +402,7 @@ start_arena(struct hs_ckpt *c, const struct plan *p, struct report *r)
 {
 	int rc;
 
-	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->event_fd = open_event();
 	if (c->event_fd < 0)
 		return -errno;
 	rc = hs_arena_create(&c->arena, &p->geometry, r->why, r->size);

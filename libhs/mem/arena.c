@@ -383,6 +383,31 @@ hs_arena_root_get(struct hs_arena *a, const char *name, void **out)
 	return rc;
 }
 
+void
+hs_arena_state_set(struct hs_arena *a, void *p)
+{
+	hs_arena_lock(a);
+	a->heap.head->state = (uintptr_t)p;
+	hs_arena_unlock(a);
+}
+
+void *
+hs_arena_state(struct hs_arena *a)
+{
+	return (void *)(uintptr_t)a->heap.head->state;
+}
+
+bool
+hs_arena_has(struct hs_arena *a, const void *p, size_t len)
+{
+	const size_t used = hs_arena_used(a);
+	const uintptr_t off = (uintptr_t)p - a->geometry.base;
+	const size_t meta = (size_t)hs_layout_meta_pages(a->geometry.bytes) *
+	    HS_ARENA_PAGE_BYTES;
+
+	return off >= meta && off < used && len <= used - off;
+}
+
 int
 hs_arena_check(struct hs_arena *a, char *why, size_t why_size)
 {

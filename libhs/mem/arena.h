@@ -105,6 +105,15 @@ HS_MUST_CHECK int hs_arena_root_get(struct hs_arena *a, const char *name,
     void **out);
 
 /*
+ * The place from which the additional state is found; NULL: none.  It must be
+ * in an allocation.
+ */
+void hs_arena_state_set(struct hs_arena *a, void *p);
+void *hs_arena_state(struct hs_arena *a);
+/* Is [p, p + len) in data, and in use as far as the arena is? */
+bool hs_arena_has(struct hs_arena *a, const void *p, size_t len);
+
+/*
  * No allocator call is in its middle between these two: hscpt() copies the
  * records whole.  Held for the pause only.
  */

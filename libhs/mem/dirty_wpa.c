@@ -48,6 +48,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/fdhigh.h"
 #include "mem/arena.h"
 #include "mem/uffd_abi.h"
 
@@ -382,7 +383,7 @@ open_uffd(struct wpa *w, char *why, size_t why_size)
 		    "userfaultfd: %s; write-protect tracking needs Linux 6.7"
 		    " with CONFIG_USERFAULTFD; use tracker=full",
 		    strerrordesc_np(errno));
-	w->uffd = (int)fd;
+	w->uffd = hs_fdhigh_move((int)fd);
 	if (ioctl(w->uffd, UFFDIO_API, &api) < 0)
 		return fail_open(errno, why, why_size,
 		    "userfaultfd here has no asynchronous write-protect mode:"
@@ -395,7 +396,7 @@ open_pagemap(struct wpa *w, char *why, size_t why_size)
 {
 	w->pagemap = hs_fault(HS_FAULT_PAGEMAP_OPEN)
 	    ? (errno = EACCES, -1)
-	    : open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	    : hs_fdhigh_move(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
 	if (w->pagemap < 0)
 		return fail_open(errno, why, why_size,
 		    "/proc/self/pagemap cannot be opened: %s; mount /proc, and"

@@ -83,6 +83,7 @@ struct hs_layout_head {
 	uint32_t bin[HS_LAYOUT_BINS];
 	uint32_t slab[HS_LAYOUT_CLASSES];
 	struct hs_layout_root root[HS_LAYOUT_ROOTS];
+	uint64_t state;		/* address of the additional state; 0: none */
 };
 
 _Static_assert(sizeof(struct hs_layout_desc) == 64, "leaves hold 512");

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# state: registries of descriptors, threads, signals.
-# Nothing here yet.  When there is: a libhsstate.la like libhs/mem/local.mk,
-# and its name in libhotspare_la_LIBADD (libhs/local.mk).
+# state: what memory alone does not hold, as records in checkpoint memory.
+noinst_LTLIBRARIES += libhsstate.la
+libhsstate_la_SOURCES =
+libhsstate_la_SOURCES += libhs/state/section.h
+libhsstate_la_SOURCES += libhs/state/store.c libhs/state/store.h

@@ -10,6 +10,7 @@ UNIT_BASE = \
 	tests/unit/test_base_digest.c \
 	tests/unit/test_base_err.c \
 	tests/unit/test_base_fault.c \
+	tests/unit/test_base_fdhigh.c \
 	tests/unit/test_base_sock.c
 check_PROGRAMS += tests/unit/unit_base
 TESTS += tests/unit/unit_base
@@ -42,6 +43,14 @@ tests_unit_unit_mem_SOURCES = $(UNIT_MAIN) $(UNIT_MEM)
 tests_unit_unit_mem_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
 tests_unit_unit_mem_LDADD = libhsmem.la libhsbase.la $(CUNIT_LIBS)
 
+UNIT_STATE = \
+	tests/unit/test_state_store.c
+check_PROGRAMS += tests/unit/unit_state
+TESTS += tests/unit/unit_state
+tests_unit_unit_state_SOURCES = $(UNIT_MAIN) $(UNIT_STATE)
+tests_unit_unit_state_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
+tests_unit_unit_state_LDADD = libhsstate.la libhsbase.la $(CUNIT_LIBS)
+
 UNIT_NET = \
 	tests/unit/test_net_unix.c
 check_PROGRAMS += tests/unit/unit_net
@@ -61,8 +70,8 @@ check_PROGRAMS += tests/unit/unit_ckpt
 TESTS += tests/unit/unit_ckpt
 tests_unit_unit_ckpt_SOURCES = $(UNIT_MAIN) $(UNIT_CKPT)
 tests_unit_unit_ckpt_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
-tests_unit_unit_ckpt_LDADD = libhsckpt.la libhsnet.la libhsmem.la \
-	libhswire.la libhsbase.la $(CUNIT_LIBS)
+tests_unit_unit_ckpt_LDADD = libhsckpt.la libhsnet.la libhsstate.la \
+	libhsmem.la libhswire.la libhsbase.la $(CUNIT_LIBS)
 
 UNIT_API = \
 	tests/unit/test_api_calls.c
@@ -70,6 +79,6 @@ check_PROGRAMS += tests/unit/unit_api
 TESTS += tests/unit/unit_api
 tests_unit_unit_api_SOURCES = $(UNIT_MAIN) $(UNIT_API)
 tests_unit_unit_api_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
-tests_unit_unit_api_LDADD = libhsapi.la libhsckpt.la libhsnet.la libhsmem.la \
-	libhswire.la libhsbase.la $(CUNIT_LIBS)
+tests_unit_unit_api_LDADD = libhsapi.la libhsckpt.la libhsnet.la libhsstate.la \
+	libhsmem.la libhswire.la libhsbase.la $(CUNIT_LIBS)
 endif

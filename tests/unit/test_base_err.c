@@ -8,7 +8,7 @@
 static void
 each_code_has_its_own_text(void)
 {
-	for (int a = HS_ESTATE; a >= HS_EQUORUM; a--) {
+	for (int a = HS_ESTATE; a >= HS_ECODE; a--) {
 		CU_ASSERT_STRING_NOT_EQUAL(hs_err_text(a), "unknown error");
 		for (int b = HS_ESTATE; b > a; b--)
 			CU_ASSERT_STRING_NOT_EQUAL(hs_err_text(a),
@@ -37,7 +37,7 @@ success_has_a_text(void)
 static void
 unknown_codes_are_no_trap(void)
 {
-	CU_ASSERT_STRING_EQUAL(hs_err_text(HS_EQUORUM - 1), "unknown error");
+	CU_ASSERT_STRING_EQUAL(hs_err_text(HS_ECODE - 1), "unknown error");
 	CU_ASSERT_STRING_EQUAL(hs_err_text(HS_ESTATE + 1), "unknown error");
 	CU_ASSERT_STRING_EQUAL(hs_err_text(INT_MIN), "unknown error");
 }

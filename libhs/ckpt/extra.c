@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ckpt/extra.h"
+
+#include <assert.h>
+
+#include "ckpt/impl.h"
+#include "state/section.h"
+#include "state/store.h"
+
+/* In the order of their restore. */
+static const struct hs_section_ops *const sections[] = {
+	NULL,
+};
+
+static int
+lend_memory(void *arg, size_t len, void **out)
+{
+	return hs_arena_alloc(arg, 16, len, false, out);
+}
+
+static void
+take_memory(void *arg, void *p)
+{
+	int rc = hs_arena_free(arg, p);
+
+	assert(rc == 0);	/* the store frees what it was lent, once */
+	(void)rc;
+}
+
+static bool
+is_memory(void *arg, const void *p, size_t len)
+{
+	return hs_arena_has(arg, p, len);
+}
+
+static struct hs_store_mem
+lender(struct hs_ckpt *c)
+{
+	return (struct hs_store_mem){ .arg = c->arena,
+		.alloc = lend_memory,
+		.free = take_memory,
+		.has = is_memory };
+}
+
+static int
+create_store(struct hs_ckpt *c)
+{
+	const struct hs_store_mem mem = lender(c);
+	int rc;
+
+	rc = hs_store_create(&c->store, &mem);
+	if (rc == 0)
+		hs_arena_state_set(c->arena, hs_store_dir(c->store));
+	return rc;
+}
+
+int
+hs_extra_lock(struct hs_ckpt *c, struct hs_store **out)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&c->seal);
+	if (c->store == NULL)
+		rc = create_store(c);
+	if (rc < 0)
+		pthread_mutex_unlock(&c->seal);
+	else
+		*out = c->store;
+	return rc;
+}
+
+void
+hs_extra_unlock(struct hs_ckpt *c)
+{
+	pthread_mutex_unlock(&c->seal);
+}
+
+int
+hs_extra_query(struct hs_ckpt *c)
+{
+	int rc = 0;
+
+	if (c->store == NULL)
+		return 0;
+	for (size_t i = 0; rc == 0 && sections[i] != NULL; i++)
+		rc = sections[i]->query(c->store);
+	return rc;
+}
+
+int
+hs_extra_restore(struct hs_ckpt *c)
+{
+	const struct hs_store_mem mem = lender(c);
+	void *dir = hs_arena_state(c->arena);
+	int rc;
+
+	if (dir == NULL)
+		return 0;
+	rc = hs_store_attach(&c->store, &mem, dir);
+	for (size_t i = 0; rc == 0 && sections[i] != NULL; i++)
+		rc = sections[i]->restore(c->store);
+	return rc;						/* X2 */
+}
+
+void
+hs_extra_fini(struct hs_ckpt *c)
+{
+	hs_store_destroy(c->store);
+	c->store = NULL;
+}
