@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,21 @@
 #include "mem/uffd_abi.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/picks.h"
+
+/* What the process is asked for. */
+struct request {
+	uint64_t npages;
+	uint64_t second;
+};
+
+/* By then a thread that has nothing to do sleeps. */
+#define ASLEEP_US 200
+
+struct second {
+	pthread_t thread;
+	sem_t begin;
+	sem_t done;
+};
 
 struct ground {
 	uint8_t *base;
@@ -94,12 +111,37 @@ scan_and_copy(struct ground *g, size_t npages)
 	return ns;
 }
 
+static void *
+run_second(void *arg)
+{
+	struct second *s = arg;
+
+	for (;;) {
+		while (sem_wait(&s->begin) < 0)
+			continue;
+		(void)sem_post(&s->done);
+	}
+	return NULL;
+}
+
+/* It runs, and sleeps again. */
+static void
+let_second_run(struct second *s)
+{
+	(void)sem_post(&s->begin);
+	while (sem_wait(&s->done) < 0)
+		continue;
+	(void)usleep(ASLEEP_US);
+}
+
 static _Noreturn void
 run_floor(int fd, size_t len, size_t most_pages, uint64_t seed)
 {
 	/* A region more than there can be: a scan that fills vec may be cut. */
 	struct ground g = { .len = len, .nvec = most_pages + 1 };
-	uint64_t fill = seed, npages, ns;
+	uint64_t fill = seed, ns;
+	struct second second;
+	struct request rq;
 	struct picks p;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -112,10 +154,16 @@ run_floor(int fd, size_t len, size_t most_pages, uint64_t seed)
 	memset(g.copy, 1, most_pages * BENCH_PAGE);
 	watch(&g);
 	picks_init(&p, len / BENCH_PAGE, seed);
-	while (read(fd, &npages, sizeof(npages)) == sizeof(npages)) {
-		picks_next(&p, npages);
-		picks_write(&p, npages, g.base);
-		ns = scan_and_copy(&g, npages);
+	(void)sem_init(&second.begin, 0, 0);
+	(void)sem_init(&second.done, 0, 0);
+	if (pthread_create(&second.thread, NULL, run_second, &second) != 0)
+		bench_die("floor: no second thread");
+	while (read(fd, &rq, sizeof(rq)) == sizeof(rq)) {
+		picks_next(&p, rq.npages);
+		picks_write(&p, rq.npages, g.base);
+		if (rq.second != 0)
+			let_second_run(&second);
+		ns = scan_and_copy(&g, rq.npages);
 		if (write(fd, &ns, sizeof(ns)) != sizeof(ns))
 			break;
 	}
@@ -144,11 +192,12 @@ floor_start(struct floor *f, size_t arena_bytes, size_t most_pages,
 }
 
 uint64_t
-floor_round(struct floor *f, size_t npages)
+floor_round(struct floor *f, size_t npages, bool second)
 {
-	uint64_t n = npages, ns;
+	const struct request rq = { .npages = npages, .second = second };
+	uint64_t ns;
 
-	if (write(f->fd, &n, sizeof(n)) != sizeof(n) ||
+	if (write(f->fd, &rq, sizeof(rq)) != sizeof(rq) ||
 	    read(f->fd, &ns, sizeof(ns)) != sizeof(ns))
 		bench_die("the floor's process has ended");
 	return ns;

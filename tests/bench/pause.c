@@ -3,6 +3,7 @@
  * The pause of a checkpoint beside the floor: the same pages, in turn.
  *
  *	pause/SIZE/PAGES	what hsstatus() says: collect and copy
+ *	floor2/SIZE/PAGES	the floor of a process that has a second thread
  *	call/SIZE/PAGES		how long hscpt(HS_SEALED) keeps its caller
  */
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static const size_t dirty[] = { 1, 16, 256, 4096 };
 #define NDIRTY (sizeof(dirty) / sizeof(dirty[0]))
 
 struct series {
-	struct bench_samples floor, pause, call;
+	struct bench_samples floor, floor2, pause, call;
 };
 
 static void
@@ -54,11 +55,16 @@ report(const char *size, struct series *s)
 		bench_row(bench_quantile(&s[i].pause, 0.5), "us",
 		    bench_quantile(&s[i].floor, 0.5), "pause/%s/%zu", size,
 		    dirty[i]);
+	for (size_t i = 0; i < NDIRTY; i++)
+		bench_row(bench_quantile(&s[i].floor2, 0.5), "us",
+		    bench_quantile(&s[i].floor, 0.5), "floor2/%s/%zu", size,
+		    dirty[i]);
 	for (size_t i = 0; i < NDIRTY; i++) {
 		bench_row(bench_quantile(&s[i].call, 0.5), "us",
 		    bench_quantile(&s[i].floor, 0.5), "call/%s/%zu", size,
 		    dirty[i]);
 		bench_dump(&s[i].floor, "pause-%s-%zu-floor", size, dirty[i]);
+		bench_dump(&s[i].floor2, "pause-%s-%zu-floor2", size, dirty[i]);
 		bench_dump(&s[i].pause, "pause-%s-%zu", size, dirty[i]);
 		bench_dump(&s[i].call, "call-%s-%zu", size, dirty[i]);
 	}
@@ -81,12 +87,17 @@ mode_pause(size_t mib, uint64_t seed)
 	picks_init(&p, bytes / BENCH_PAGE, seed);
 	for (int round = -WARM; round < ROUNDS; round++) {
 		for (size_t i = 0; i < NDIRTY; i++) {
-			double ns = (double)floor_round(&floor, dirty[i]);
+			const uint64_t one =
+			    floor_round(&floor, dirty[i], false);
+			const uint64_t two =
+			    floor_round(&floor, dirty[i], true);
 
 			round_ours(&p, dirty[i], state,
 			    round < 0 ? NULL : &series[i]);
-			if (round >= 0)
-				bench_add(&series[i].floor, ns / 1000);
+			if (round < 0)
+				continue;
+			bench_add(&series[i].floor, (double)one / 1000);
+			bench_add(&series[i].floor2, (double)two / 1000);
 		}
 	}
 	bench_size(size, mib);
