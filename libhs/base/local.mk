@@ -9,6 +9,7 @@ libhsbase_la_SOURCES = \
 	libhs/base/fault.c libhs/base/fault.h \
 	libhs/base/fdhigh.c libhs/base/fdhigh.h \
 	libhs/base/le64.h \
+	libhs/base/module.c libhs/base/module.h \
 	libhs/base/rd.c libhs/base/rd.h \
 	libhs/base/sock.c libhs/base/sock.h \
 	libhs/base/why.c libhs/base/why.h \
