@@ -25,6 +25,8 @@ dist_man_MANS += docs/man/ocf_hotspare_service.7
 
 # The calls of hs.h; pages of one line lead to that of their family.
 dist_man_MANS += docs/man/hscalloc.3
+dist_man_MANS += docs/man/hscodeptr.3
+dist_man_MANS += docs/man/hscoderef.3
 dist_man_MANS += docs/man/hscpt.3
 dist_man_MANS += docs/man/hseventfd.3
 dist_man_MANS += docs/man/hsfind.3

@@ -240,6 +240,32 @@ enum hs_protection {
 
 int hsstatus(struct hs_status *st);
 
+/* ---- Code pointers ---- */
+
+/*
+ * A pointer to a function, as it may be kept in checkpoint memory: a spare's
+ * kernel puts program and libraries at other addresses (unless hs-agent has
+ * --no-aslr), but the module has the same build-id there.  All zeros: NULL.
+ */
+struct hs_code {
+	uint8_t build_id[32];	/* cut, or padded with zeros */
+	uint64_t off;		/* address as in the module's file */
+};
+
+/*
+ * Refer to the code at fn, which may be NULL.  HS_ECODE: it is in no module, or
+ * in one that was linked without a build-id; HS_EMISUSE: out is NULL.
+ * hsmessage() says what to do.  May be called before hsinit().
+ */
+int hscoderef(const void *fn, struct hs_code *out);
+
+/*
+ * What was referred to, in this process: NULL for a reference to NULL, else
+ * NULL with errno ENOENT if no module that is loaded now has the code, EINVAL
+ * if code is NULL; hsmessage() says what to do.
+ */
+void *hscodeptr(const struct hs_code *code);
+
 /* Static text for a return code, 0 and positive ones included. */
 const char *hsstrerror(int rc);
 

@@ -44,11 +44,22 @@ tests_unit_unit_mem_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
 tests_unit_unit_mem_LDADD = libhsmem.la libhsbase.la $(CUNIT_LIBS)
 
 UNIT_STATE = \
+	tests/unit/test_state_code.c \
 	tests/unit/test_state_store.c
 check_PROGRAMS += tests/unit/unit_state
 TESTS += tests/unit/unit_state
 tests_unit_unit_state_SOURCES = $(UNIT_MAIN) $(UNIT_STATE)
-tests_unit_unit_state_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
+tests_unit_unit_state_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS) \
+	-DHS_PLUGIN_DIR='"$(abs_top_builddir)/.libs"'
+# What dlopen() is to load: -rpath is what makes libtool link it shared.
+check_LTLIBRARIES += code_id.la code_noid.la
+code_id_la_SOURCES = tests/unit/code_plugin.c
+code_id_la_CFLAGS = $(AM_CFLAGS) -fvisibility=default
+code_id_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere
+code_noid_la_SOURCES = tests/unit/code_plugin.c
+code_noid_la_CFLAGS = $(AM_CFLAGS) -fvisibility=default
+code_noid_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -rpath /nowhere \
+	-Wl,--build-id=none
 tests_unit_unit_state_LDADD = libhsstate.la libhsbase.la $(CUNIT_LIBS)
 
 UNIT_NET = \
@@ -74,7 +85,8 @@ tests_unit_unit_ckpt_LDADD = libhsckpt.la libhsnet.la libhsstate.la \
 	libhsmem.la libhswire.la libhsbase.la $(CUNIT_LIBS)
 
 UNIT_API = \
-	tests/unit/test_api_calls.c
+	tests/unit/test_api_calls.c \
+	tests/unit/test_api_code.c
 check_PROGRAMS += tests/unit/unit_api
 TESTS += tests/unit/unit_api
 tests_unit_unit_api_SOURCES = $(UNIT_MAIN) $(UNIT_API)
