@@ -21,6 +21,8 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 : "${HS_ROOT:=$HS_BUILD/root}"
 # shellcheck source-path=SCRIPTDIR source=service.sh
 . "$here/service.sh"
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "$here/tap.sh"
 SVC_NAME=counter
 SVC_PROGRAM=faulty
 SVC_ARGS=''
@@ -31,50 +33,13 @@ HEALTHY_S=60	# until there is a whole spare again, at most
 AGENT=/usr/lib/ocf/resource.d/hotspare/service
 PROGRAMS=/usr/libexec/hotspare
 ROUNDS=${HS_ROUNDS:-2}
-passed=0
-failed=0
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/hotspare-badinput.XXXXXX") || exit 1
-
-finish() {
-	trap - EXIT INT TERM HUP
+end_run() {
 	svc_client_kill
 	[ -z "${SVC_DIR-}" ] || rig_down "$SVC_DIR"
-	if [ "$failed" = 0 ]; then
-		rm -rf "$work"
-	else
-		rm -rf "$work/root"
-		printf '# logs are in %s\n' "$work"
-	fi
-	printf '%s passed, %s failed\n' "$passed" "$failed"
-	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
-	exit
+	rm -rf "$work/root"
 }
-trap 'failed=$((failed + 1)); finish' EXIT
-trap 'printf "# interrupted\n"; exit 130' INT TERM HUP
-
-# verdict STATUS TEXT
-verdict() {
-	if [ "$1" = 0 ]; then
-		passed=$((passed + 1))
-		printf 'ok %d - %s\n' $((passed + failed)) "$2"
-	else
-		failed=$((failed + 1))
-		printf 'not ok %d - %s\n' $((passed + failed)) "$2"
-	fi
-	return "$1"
-}
-
-note() {
-	printf '# %s\n' "$*"
-}
-
-# A step that cannot be done is a failure, and ends its scenario.
-must() {
-	"$@" && return 0
-	verdict 1 "$*"
-	return 1
-}
+tap_begin badinput end_run
 
 # --- the rig and what is laid over it ---------------------------------------
 
@@ -597,7 +562,6 @@ main() {
 		[ -z "$SVC_DIR" ] || rig_down "$SVC_DIR"
 		SVC_DIR=''
 	done
-	printf '1..%d\n' $((passed + failed))
 	finish
 }
 

@@ -19,6 +19,8 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=service.sh
 . "$here/service.sh"
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "$here/tap.sh"
 SVC_NAME=counter
 SVC_PROGRAM=counter
 SVC_ARGS='-p 4001 -m 4M -d 4'
@@ -26,8 +28,6 @@ SVC_PARAMS='ping_timeout=5s'
 RIG_NODES='' RIG_VIP=''
 ANSWER_S=40	# until somebody answers again, at most
 HEALTHY_S=60	# until there is a whole spare again, at most
-passed=0
-failed=0
 
 if ! rig_check_host || ! svc_check_built client_counter; then
 	printf '0 passed, 1 failed\n'
@@ -36,39 +36,11 @@ fi
 : "${HS_SEED:=$((EPOCHSECONDS % 32768))}"
 RANDOM=$HS_SEED
 printf '# HS_SEED=%s\n' "$HS_SEED"
-work=$(mktemp -d "${TMPDIR:-/tmp}/hotspare-failover.XXXXXX") || exit 1
-
-finish() {
-	trap - EXIT INT TERM HUP
+end_run() {
 	svc_client_kill
 	[ -z "${SVC_DIR-}" ] || rig_down "$SVC_DIR"
-	if [ "$failed" = 0 ]; then
-		rm -rf "$work"
-	else
-		printf '# HS_SEED=%s; logs are in %s\n' "$HS_SEED" "$work"
-	fi
-	printf '%s passed, %s failed\n' "$passed" "$failed"
-	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
-	exit
 }
-trap 'failed=$((failed + 1)); finish' EXIT
-trap 'printf "# interrupted\n"; exit 130' INT TERM HUP
-
-# verdict STATUS TEXT
-verdict() {
-	if [ "$1" = 0 ]; then
-		passed=$((passed + 1))
-		printf 'ok %d - %s\n' $((passed + failed)) "$2"
-	else
-		failed=$((failed + 1))
-		printf 'not ok %d - %s\n' $((passed + failed)) "$2"
-	fi
-	return "$1"
-}
-
-note() {
-	printf '# %s\n' "$*"
-}
+tap_begin failover end_run
 
 # --- the client -------------------------------------------------------------
 
@@ -471,5 +443,4 @@ for scenario; do
 	[ -z "$SVC_DIR" ] || rig_down "$SVC_DIR"
 	SVC_DIR=''
 done
-printf '1..%d\n' $((passed + failed))
 finish

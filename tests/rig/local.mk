@@ -35,5 +35,5 @@ dist_check_SCRIPTS += tests/rig/clients.test tests/rig/standalone.test
 TESTS += tests/rig/clients.test tests/rig/standalone.test
 
 EXTRA_DIST += tests/rig/demo.sh tests/rig/failover.sh tests/rig/service.cib \
-	tests/rig/service.sh
+	tests/rig/service.sh tests/rig/tap.sh
 EXTRA_DIST += tests/rig/badinput.sh

@@ -12,50 +12,25 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=service.sh
 . "$here/service.sh"
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "$here/tap.sh"
 SVC_NAME=db
 SVC_PROGRAM=counter
 SVC_ARGS='-p 4001 -m 4M'
 SVC_PARAMS=''
 RIG_NODES='' RIG_VIP=''
 WAIT_S=60
-passed=0
-failed=0
 left=''
 
 if ! rig_check_host || ! svc_check_built client_counter; then
 	printf '0 passed, 1 failed\n'
 	exit 1
 fi
-work=$(mktemp -d "${TMPDIR:-/tmp}/hotspare-ocf.XXXXXX") || exit 1
-SVC_DIR=$work/rig
-
-finish() {
-	trap - EXIT INT TERM HUP
+end_run() {
 	rig_down "$SVC_DIR"
-	if [ "$failed" = 0 ]; then
-		rm -rf "$work"
-	else
-		printf '# logs are in %s\n' "$work"
-	fi
-	printf '1..%d\n' $((passed + failed))
-	printf '%s passed, %s failed\n' "$passed" "$failed"
-	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
-	exit
 }
-trap 'failed=$((failed + 1)); finish' EXIT
-trap 'printf "# interrupted\n"; exit 130' INT TERM HUP
-
-# verdict STATUS TEXT
-verdict() {
-	if [ "$1" = 0 ]; then
-		passed=$((passed + 1))
-		printf 'ok %d - %s\n' $((passed + failed)) "$2"
-	else
-		failed=$((failed + 1))
-		printf 'not ok %d - %s\n' $((passed + failed)) "$2"
-	fi
-	return "$1"
-}
+tap_begin ocf end_run
+SVC_DIR=$work/rig
 
 on() {
 	local node=$1
@@ -66,12 +41,6 @@ on() {
 
 pcs() {
 	on n1 pcs "$@" >>"$work/pcs" 2>&1
-}
-
-# is WANT GOT TEXT
-is() {
-	[ "$1" = "$2" ]
-	verdict $? "$3" || printf '# wanted: %s\n# got:    %s\n' "$1" "$2"
 }
 
 # --- the service, seen from outside -------------------------------------------

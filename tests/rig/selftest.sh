@@ -4,48 +4,33 @@
 # selftest.sh: the rig tested by itself, with real clusters.  Speaks TAP; the
 # last line is 'N passed, N failed'.  Takes about two minutes.
 
+# shellcheck disable=SC2317	# functions are called by ok
+
 set -u
 here=$(cd "$(dirname "$0")" && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$here/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "$here/tap.sh"
 
 rig_check_host || exit 1
-work=$(mktemp -d "${TMPDIR:-/tmp}/rig-selftest.XXXXXX") || exit 1
-a=$work/a
-b=$work/b
-c=$work/c
-passed=0
-failed=0
-
-finish() {
-	trap - EXIT INT TERM
+end_run() {
 	for d in "$a" "$b" "$c"; do
 		rig_down "$d"
 	done
-	if [ "$failed" = 0 ]; then
-		rm -rf "$work"
-	else
-		printf '# logs are in %s\n' "$work"
-	fi
-	printf '%s passed, %s failed\n' "$passed" "$failed"
-	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
-	exit
 }
-trap finish EXIT
-trap 'exit 130' INT TERM
+tap_begin selftest end_run
+a=$work/a
+b=$work/b
+c=$work/c
 
 # ok TEXT CMD...: passed when CMD is true
 ok() {
 	local text=$1
 
 	shift
-	if "$@"; then
-		passed=$((passed + 1))
-		printf 'ok %d - %s\n' $((passed + failed)) "$text"
-	else
-		failed=$((failed + 1))
-		printf 'not ok %d - %s\n' $((passed + failed)) "$text"
-	fi
+	"$@"
+	verdict $? "$text"
 }
 
 quiet() {
@@ -423,4 +408,4 @@ for t in start run files power cut down ends; do
 	printf '# %s\n' $t
 	"test_$t"
 done
-printf '1..%d\n' $((passed + failed))
+finish

@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What the tests on the rig say, and how they end.  Sourced:
+#
+#   tap_begin NAME CLEANUP	$work is a directory of this run's own; whatever
+#				ends the script, CLEANUP runs first
+#   verdict STATUS TEXT		one result; returns STATUS
+#   is WANT GOT TEXT		a verdict about two words
+#   must CMD...			what cannot be done is a failure
+#   note TEXT			for whoever reads
+#   finish			the end; also what any other exit becomes
+#
+# Speaks TAP; the last line is 'N passed, N failed'.  Logs are kept if any
+# failed.
+
+passed=0
+failed=0
+work=''
+tap_cleanup=:
+
+tap_begin() {
+	tap_cleanup=$2
+	work=$(mktemp -d "${TMPDIR:-/tmp}/hotspare-$1.XXXXXX") || exit 1
+	trap 'failed=$((failed + 1)); finish' EXIT
+	trap 'printf "# interrupted\n"; exit 130' INT TERM HUP
+}
+
+finish() {
+	trap - EXIT INT TERM HUP
+	"$tap_cleanup"
+	if [ "$failed" = 0 ]; then
+		rm -rf "$work"
+	else
+		printf '# %slogs are in %s\n' "${HS_SEED:+HS_SEED=$HS_SEED; }" \
+			"$work"
+	fi
+	printf '1..%d\n' $((passed + failed))
+	printf '%s passed, %s failed\n' "$passed" "$failed"
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+	exit
+}
+
+verdict() {
+	if [ "$1" = 0 ]; then
+		passed=$((passed + 1))
+		printf 'ok %d - %s\n' $((passed + failed)) "$2"
+	else
+		failed=$((failed + 1))
+		printf 'not ok %d - %s\n' $((passed + failed)) "$2"
+	fi
+	return "$1"
+}
+
+is() {
+	[ "$1" = "$2" ]
+	verdict $? "$3" || printf '# wanted: %s\n# got:    %s\n' "$1" "$2"
+}
+
+must() {
+	"$@" && return 0
+	verdict 1 "$*"
+	return 1
+}
+
+note() {
+	printf '# %s\n' "$*"
+}
