@@ -60,8 +60,8 @@ vip_on() {
 	local n
 
 	for n in n1 n2; do
-		rig_run "$1" $n ip -o addr show to "$RIG_VIP" 2>/dev/null |
-			grep -q . && printf '%s\n' $n
+		rig_run "$1" "$n" ip -o addr show to "$RIG_VIP" 2>/dev/null |
+			grep -q . && printf '%s\n' "$n"
 	done
 }
 
@@ -69,7 +69,7 @@ promoted_on() {
 	local n xml
 
 	for n in n1 n2; do
-		xml=$(rig_run "$1" $n timeout 5 crm_mon -1 \
+		xml=$(rig_run "$1" "$n" timeout 5 crm_mon -1 \
 			--output-as=xml 2>/dev/null) &&
 			break
 	done
@@ -172,8 +172,8 @@ status_is() {
 	shift
 	{ "$@"; } >/dev/null 2>&1
 	status=$?
-	[ $status = "$want" ] || printf '# status %s\n' $status
-	[ $status = "$want" ]
+	[ "$status" = "$want" ] || printf '# status %s\n' "$status"
+	[ "$status" = "$want" ]
 }
 
 # --- tests -----------------------------------------------------------------
@@ -189,7 +189,7 @@ test_start() {
 		--cib "$here/stateful.cib" --owner $$)
 	ok 'up returns to a caller that reads its output' [ $? = 0 ]
 	ok 'and is silent' [ -z "$out" ]
-	ok 'a second rig comes up beside it' wait $pid
+	ok 'a second rig comes up beside it' wait "$pid"
 	eval "$(rig_env "$a")"
 	ok 'env names the nodes' [ "$RIG_NODES" = 'n1 n2' ]
 	ok 'all nodes run' [ "$(rig_status "$a")" = $'n1 on\nn2 on' ]
@@ -218,8 +218,8 @@ test_run() {
 	pid=$!
 	ok 'a command starts' rig_until 5 quiet rig_run "$a" n1 \
 		pgrep -fx 'sleep 4321'
-	kill -TERM $pid
-	wait $pid 2>/dev/null
+	kill -TERM "$pid"
+	wait "$pid" 2>/dev/null
 	ok 'and dies with its caller' rig_until 5 not quiet \
 		rig_run "$a" n1 pgrep -fx 'sleep 4321'
 	ok 'wait gives up in time' status_is 1 rig_wait "$a" 1 n1 false
@@ -322,7 +322,7 @@ fence_when_cut() {
 	rig_run "$1" "$2" fence_rig -o monitor 2>/dev/null
 	status=$?
 	rig_heal "$1" "$2"
-	return $status
+	return "$status"
 }
 
 test_down() {
@@ -349,8 +349,8 @@ interrupted_up() {
 	env --default-signal=INT "$here/rig" up "$c" 2>"$work/interrupt" &
 	pid=$!
 	rig_until 10 test -s "$c/n1.pid" || return 1
-	kill "-$1" $pid
-	wait $pid 2>/dev/null
+	kill "-$1" "$pid"
+	wait "$pid" 2>/dev/null
 	[ $? -gt 128 ]
 }
 
@@ -362,7 +362,7 @@ bereft_up() {
 	pid=$!
 	rig_until 10 test -s "$c/n1.pid" || return 0
 	kill -KILL "$(cut -d ' ' -f 1 "$c/keeper.pid")"
-	wait $pid
+	wait "$pid"
 }
 
 test_ends() {
@@ -388,7 +388,7 @@ test_ends() {
 	sleep 1000 &
 	pid=$!
 	ok 'a rig with an owner, three nodes, crypto, large frames' \
-		rig_up "$c" --owner $pid --nodes 3 --crypto --mtu 9000 --token 700
+		rig_up "$c" --owner "$pid" --nodes 3 --crypto --mtu 9000 --token 700
 	ok 'has three nodes' [ "$(rig_status "$c" | grep -c ' on$')" = 3 ]
 	ok 'has the token asked for' rig_run "$c" n3 sh -c \
 		'corosync-cmapctl | grep -q "runtime.config.totem.token .*= 700$"'
@@ -399,8 +399,8 @@ test_ends() {
 	ok 'loses a node' rig_poweroff "$c" n2
 	ok 'and is quorate' rig_until 10 rig_run "$c" n1 sh -c \
 		'corosync-quorumtool | grep -q "^Total votes: *2"'
-	kill $pid
-	wait $pid 2>/dev/null
+	kill "$pid"
+	wait "$pid" 2>/dev/null
 	ok 'ends with its owner' vanishes "$c"
 }
 
