@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SQLite's databases in checkpoint memory: the VFS as a loadable extension, and
+# a small SQL server that is linked with it.
+SQLITE_VFS = \
+	examples/sqlite/api.h \
+	examples/sqlite/gate.c examples/sqlite/gate.h \
+	examples/sqlite/io.c examples/sqlite/io.h \
+	examples/sqlite/lock.c examples/sqlite/lock.h \
+	examples/sqlite/store.c examples/sqlite/store.h \
+	examples/sqlite/vfs.c examples/sqlite/vfs.h
+
+if HAVE_SQLITE
+# $(libdir)/hotspare/hotspare.so; SQLite itself is whatever loads it.
+pkglib_LTLIBRARIES += hotspare.la
+hotspare_la_SOURCES = $(SQLITE_VFS) examples/sqlite/extension.c
+hotspare_la_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+hotspare_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
+hotspare_la_LIBADD = libhotspare.la
+
+if HAVE_CUNIT
+check_PROGRAMS += tests/unit/unit_sqlite
+TESTS += tests/unit/unit_sqlite
+tests_unit_unit_sqlite_SOURCES = tests/unit/main.c tests/unit/suite.h \
+	$(SQLITE_VFS) \
+	tests/unit/sqlite_tools.c tests/unit/sqlite_tools.h \
+	tests/unit/test_sqlite_commit.c \
+	tests/unit/test_sqlite_store.c
+tests_unit_unit_sqlite_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS) \
+	$(SQLITE_CFLAGS) -DSQLITE_CORE
+tests_unit_unit_sqlite_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=hscalloc,--wrap=hsrealloc,--wrap=hsmemalign \
+	-Wl,--wrap=hscpt,--wrap=hswait,--wrap=store_write \
+	-Wl,--wrap=store_resize,--wrap=store_unname
+tests_unit_unit_sqlite_LDADD = libhotspare.la $(CUNIT_LIBS) $(SQLITE_LIBS)
+endif
+endif
