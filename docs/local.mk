@@ -25,6 +25,10 @@ dist_man_MANS += docs/man/ocf_hotspare_service.7
 
 # The calls of hs.h; pages of one line lead to that of their family.
 dist_man_MANS += docs/man/hscalloc.3
+dist_man_MANS += docs/man/hsclock.3
+dist_man_MANS += docs/man/hsclockgap.3
+dist_man_MANS += docs/man/hsclockms.3
+dist_man_MANS += docs/man/hsclockts.3
 dist_man_MANS += docs/man/hscodeptr.3
 dist_man_MANS += docs/man/hscoderef.3
 dist_man_MANS += docs/man/hscpt.3

@@ -29,7 +29,8 @@
  * thread that writes to checkpoint memory meanwhile may have its write in this
  * checkpoint or in the next, word by word; it is never lost.
  *
- * Signals: only hsstrerror() and hsversion() are async-signal-safe.
+ * Signals: only hsstrerror(), hsversion() and the calls of hsclock() are
+ * async-signal-safe.
  *
  * fork: a child does not inherit the checkpointing; it must not call the
  * library, and what it writes stays its own.
@@ -265,6 +266,48 @@ int hscoderef(const void *fn, struct hs_code *out);
  * if code is NULL; hsmessage() says what to do.
  */
 void *hscodeptr(const struct hs_code *code);
+
+/* ---- time ---- */
+
+/*
+ * The service's own clock: nanoseconds since it first started, on whichever
+ * machine; 0 before hsinit().  It never goes backwards: after HS_RESTORED it is
+ * not below what the program was told before the checkpoint, and goes on, so
+ * that deadlines in checkpoint memory stay good.  (CLOCK_MONOTONIC of another
+ * machine counts from when that one was started.)
+ *
+ * How much time passed from the checkpoint to the takeover is what
+ * CLOCK_REALTIME here says, less what it said there.  Where the machines'
+ * clocks do not agree, this is wrong by their difference, and bounded: less
+ * than nothing counts as nothing, more than an hour counts as an hour.  The
+ * clock may be 15 ms ahead after a takeover that is quicker than that.  A
+ * service that is idle for hours calls hscpt() now and then, at least where
+ * an hour matters.
+ *
+ * Costs what clock_gettime(2) costs.  Async-signal-safe, as hsclockms() and
+ * hsclockts() are.
+ */
+uint64_t hsclock(void);
+
+/*
+ * How much time the takeover took for passed since the last checkpoint, in
+ * nanoseconds; 0 on a fresh start.  For programs with leases and sessions to
+ * prolong.
+ */
+uint64_t hsclockgap(void);
+
+/*
+ * Milliseconds until hsclock() is deadline, for poll(2): rounded up, 0 if that
+ * has passed; -1 (for ever) for UINT64_MAX.
+ */
+int hsclockms(uint64_t deadline);
+
+/*
+ * What CLOCK_MONOTONIC is in this process when hsclock() is deadline, for
+ * clock_nanosleep(2) with TIMER_ABSTIME and its like.
+ */
+struct timespec;
+void hsclockts(uint64_t deadline, struct timespec *ts);
 
 /* Static text for a return code, 0 and positive ones included. */
 const char *hsstrerror(int rc);

@@ -2,6 +2,7 @@
 # api: one thin file a public call, or a family of them.
 noinst_LTLIBRARIES += libhsapi.la
 libhsapi_la_SOURCES =
+libhsapi_la_SOURCES += libhs/api/hsclock.c
 libhsapi_la_SOURCES += libhs/api/hscode.c
 libhsapi_la_SOURCES += libhs/api/hscpt.c
 libhsapi_la_SOURCES += libhs/api/hsfini.c

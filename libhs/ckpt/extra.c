@@ -4,11 +4,13 @@
 #include <assert.h>
 
 #include "ckpt/impl.h"
+#include "state/clock.h"
 #include "state/section.h"
 #include "state/store.h"
 
-/* In the order of their restore. */
+/* In the order of their restore; they are queried in the reverse order. */
 static const struct hs_section_ops *const sections[] = {
+	&hs_clock_section,	/* before what keeps times of its clock */
 	NULL,
 };
 
@@ -78,12 +80,15 @@ hs_extra_unlock(struct hs_ckpt *c)
 int
 hs_extra_query(struct hs_ckpt *c)
 {
+	size_t n = sizeof(sections) / sizeof(sections[0]) - 1;
 	int rc = 0;
 
+	if (c->store == NULL && hs_clock_needed())
+		rc = create_store(c);
 	if (c->store == NULL)
-		return 0;
-	for (size_t i = 0; rc == 0 && sections[i] != NULL; i++)
-		rc = sections[i]->query(c->store);
+		return rc;
+	while (rc == 0 && n-- > 0)
+		rc = sections[n]->query(c->store);
 	return rc;
 }
 

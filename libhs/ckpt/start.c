@@ -17,6 +17,7 @@
 #include "ckpt/ident.h"
 #include "ckpt/link.h"
 #include "ckpt/worker.h"
+#include "state/clock.h"
 
 #define DEFAULT_ARENA_BYTES ((size_t)1 << 30)
 #define DEFAULT_INFLIGHT_BYTES ((size_t)64 << 20)
@@ -436,6 +437,7 @@ hs_start_run(struct hs_ckpt **out, const struct hs_options *opt, char *why,
 	if (rc == 0)
 		rc = start_arena(c, &p, &r);
 	if (rc >= 0) {
+		hs_clock_begin();
 		*out = c;
 		return rc;
 	}

@@ -44,6 +44,8 @@ tests_unit_unit_mem_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
 tests_unit_unit_mem_LDADD = libhsmem.la libhsbase.la $(CUNIT_LIBS)
 
 UNIT_STATE = \
+	tests/unit/state_store.c tests/unit/state_store.h \
+	tests/unit/test_state_clock.c \
 	tests/unit/test_state_code.c \
 	tests/unit/test_state_store.c
 check_PROGRAMS += tests/unit/unit_state
@@ -86,6 +88,7 @@ tests_unit_unit_ckpt_LDADD = libhsckpt.la libhsnet.la libhsstate.la \
 
 UNIT_API = \
 	tests/unit/test_api_calls.c \
+	tests/unit/test_api_clock.c \
 	tests/unit/test_api_code.c
 check_PROGRAMS += tests/unit/unit_api
 TESTS += tests/unit/unit_api
