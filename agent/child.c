@@ -82,6 +82,27 @@ is_zero(const uint8_t *p, size_t len)
 	return true;
 }
 
+/* The second half differs where the modules are placed otherwise. */
+static int
+check_build(const struct hs_node *n, const uint8_t *build, char *why,
+    size_t why_size)
+{
+	const size_t len = sizeof(n->build);
+
+	if (n->cfg->any_build || is_zero(n->build, len) ||
+	    memcmp(n->build, build, len) == 0)
+		return 0;
+	if (memcmp(n->build, build, len / 2) != 0)
+		snprintf(why, why_size,
+		    "the program here is another build than the primary's: "
+		    "install the same, or allow it with --any-build");
+	else
+		snprintf(why, why_size,
+		    "code is not where the primary has it: aslr, libraries, "
+		    "kernel and stack limit must be alike on all nodes");
+	return HS_EINCOMPATIBLE;
+}
+
 int
 hs_child_check(struct hs_node *n, char *why, size_t why_size)
 {
@@ -113,15 +134,7 @@ hs_child_check(struct hs_node *n, char *why, size_t why_size)
 		    (unsigned long long)bytes >> 20, (unsigned long long)base);
 		return HS_EINCOMPATIBLE;
 	}
-	if (!n->cfg->any_build && !is_zero(n->build, sizeof(n->build)) &&
-	    memcmp(n->build, h->build, sizeof(n->build)) != 0) {
-		snprintf(why, why_size,
-		    "the program here is another build than "
-		    "the primary's: install the same, or allow it with "
-		    "--any-build");
-		return HS_EINCOMPATIBLE;
-	}
-	return 0;
+	return check_build(n, h->build, why, why_size);
 }
 
 static void

@@ -65,6 +65,7 @@ static const char usage_text[] =
     "  --start-timeout SEC  until PROGRAM must have called hsinit() (20)\n"
     "  --stop-grace MS      from SIGTERM to SIGKILL (3000)\n"
     "  --any-build          restore an image of another build of PROGRAM\n"
+    "  --no-aslr            run PROGRAM at the same addresses on all nodes\n"
     "  --run-dir DIR        sockets (/run/hotspare)\n"
     "  --state-dir DIR      terms (/var/lib/hotspare)\n"
     "  --foreground         do not become a daemon\n"
@@ -82,6 +83,7 @@ enum {
 	OPT_START_TIMEOUT,
 	OPT_STOP_GRACE,
 	OPT_ANY_BUILD,
+	OPT_NO_ASLR,
 	OPT_RUN_DIR,
 	OPT_STATE_DIR,
 	OPT_FOREGROUND,
@@ -102,6 +104,7 @@ static const struct option long_options[] = {
 	{ "start-timeout", required_argument, NULL, OPT_START_TIMEOUT },
 	{ "stop-grace", required_argument, NULL, OPT_STOP_GRACE },
 	{ "any-build", no_argument, NULL, OPT_ANY_BUILD },
+	{ "no-aslr", no_argument, NULL, OPT_NO_ASLR },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
@@ -185,6 +188,9 @@ take_option(struct options *o, int opt, const char *arg)
 		break;
 	case OPT_ANY_BUILD:
 		n->any_build = true;
+		break;
+	case OPT_NO_ASLR:
+		n->service.no_aslr = true;
 		break;
 	case OPT_RUN_DIR:
 		n->run_dir = arg;

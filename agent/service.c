@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -82,6 +83,7 @@ struct child_plan {
 /* What failed, as the child reports it. */
 enum child_step {
 	STEP_PREPARE,
+	STEP_PLACE,
 	STEP_USER,
 	STEP_DIRECTORY,
 	STEP_LOG,
@@ -119,6 +121,16 @@ child_streams(const struct child_plan *p)
 		child_fail(p, STEP_PREPARE);
 }
 
+/* The exec is what it tells on. */
+static void
+child_place(const struct child_plan *p)
+{
+	const int now = personality(0xffffffff);
+
+	if (now < 0 || personality((unsigned)now | ADDR_NO_RANDOMIZE) < 0)
+		child_fail(p, STEP_PLACE);
+}
+
 static _Noreturn void
 child_run(const struct child_plan *p)
 {
@@ -135,6 +147,8 @@ child_run(const struct child_plan *p)
 	if (c->own_group && setsid() < 0)
 		child_fail(p, STEP_PREPARE);
 	child_streams(p);
+	if (c->no_aslr)
+		child_place(p);
 	if (c->own_user &&
 	    (initgroups(c->user, c->gid) < 0 || setgid(c->gid) < 0 ||
 		setuid(c->uid) < 0))
@@ -150,24 +164,33 @@ child_run(const struct child_plan *p)
 	child_fail(p, STEP_EXEC);
 }
 
-/* environ with HOTSPARE_FD and HOTSPARE_RESOURCE; the array is the caller's. */
+static bool
+is_ours(const char *var)
+{
+	return strncmp(var, "HOTSPARE_FD=", 12) == 0 ||
+	    strncmp(var, "HOTSPARE_RESOURCE=", 18) == 0 ||
+	    strncmp(var, "HOTSPARE_ASLR=", 14) == 0;
+}
+
+/* environ with ours, up to a NULL; the array is the caller's. */
 static char **
-child_env(char *fd_var, char *resource_var)
+child_env(char *const ours[])
 {
 	size_t n = 0, k = 0;
 	char **env;
 
 	while (environ[n] != NULL)
 		n++;
-	env = calloc(n + 3, sizeof(*env));
+	for (size_t i = 0; ours[i] != NULL; i++)
+		n++;
+	env = calloc(n + 1, sizeof(*env));
 	if (env == NULL)
 		return NULL;
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(environ[i], "HOTSPARE_FD=", 12) != 0 &&
-		    strncmp(environ[i], "HOTSPARE_RESOURCE=", 18) != 0)
+	for (size_t i = 0; environ[i] != NULL; i++)
+		if (!is_ours(environ[i]))
 			env[k++] = environ[i];
-	env[k++] = fd_var;
-	env[k] = resource_var;
+	while (*ours != NULL)
+		env[k++] = *ours++;
 	return env;
 }
 
@@ -177,6 +200,9 @@ fork_child(struct hs_service *s, const struct hs_service_config *cfg, int link,
     struct child_report *r)
 {
 	char fd_var[32], resource_var[300];
+	char aslr_var[] = "HOTSPARE_ASLR=off";
+	char *const ours[] = { fd_var, resource_var,
+		cfg->no_aslr ? aslr_var : NULL, NULL };
 	struct child_plan plan = { .cfg = cfg, .link = link, .log = -1 };
 	int report[2];
 
@@ -192,7 +218,7 @@ fork_child(struct hs_service *s, const struct hs_service_config *cfg, int link,
 			return;
 	}
 	r->step = STEP_PREPARE;
-	plan.env = child_env(fd_var, resource_var);
+	plan.env = child_env(ours);
 	plan.parent = getpid();
 	if (plan.env == NULL || pipe2(report, O_CLOEXEC) < 0) {
 		r->err = plan.env == NULL ? ENOMEM : errno;
@@ -366,6 +392,12 @@ explain_failure(const struct hs_service_config *cfg,
 	switch (r->step) {
 	case STEP_PREPARE:
 		snprintf(why, size, "cannot start a process: %s", text);
+		break;
+	case STEP_PLACE:
+		snprintf(why, size,
+		    "cannot turn address randomization off: %s; permit "
+		    "personality(2), or do without --no-aslr",
+		    text);
 		break;
 	case STEP_USER:
 		snprintf(why, size,

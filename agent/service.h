@@ -43,6 +43,7 @@ struct hs_service_config {
 	uid_t uid;
 	gid_t gid;
 	bool own_group; /* a process group of its own */
+	bool no_aslr; /* the same addresses in each process */
 	unsigned grace_ms; /* from SIGTERM to SIGKILL */
 };
 

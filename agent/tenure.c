@@ -169,7 +169,11 @@ hs_tenure_go_on(struct hs_node *n)
 		return;
 	if (n->waiting == NULL && hs_child_prepare(n, why, sizeof(why)) < 0)
 		end_promote(n, 1, why);
-	else if (hs_service_phase(n->waiting) == HS_SERVICE_WAITING)
+	else if (hs_service_phase(n->waiting) != HS_SERVICE_WAITING)
+		return;
+	else if (n->incompatible)
+		end_promote(n, 1, n->why); /* it was started since */
+	else
 		announce(n);
 }
 

@@ -375,6 +375,15 @@ await_turn(struct hs_ckpt *c, const struct plan *p, struct report *r)
 	return rc < 0 ? rc : found;
 }
 
+/* hs-agent has the kernel place all processes alike (--no-aslr). */
+static bool
+is_placed(void)
+{
+	const char *aslr = getenv("HOTSPARE_ASLR");
+
+	return aslr != NULL && strcmp(aslr, "off") == 0;
+}
+
 static int
 start_protected(struct hs_ckpt *c, const struct plan *p, struct report *r)
 {
@@ -389,7 +398,7 @@ start_protected(struct hs_ckpt *c, const struct plan *p, struct report *r)
 	if (rc == 0)
 		rc = prepare_stream(c, p);
 	if (rc == 0)
-		rc = hs_ident_build(m.build);
+		rc = hs_ident_build(m.build, is_placed());
 	if (rc < 0)
 		return rc;
 	(void)snprintf(m.version, sizeof(m.version), "%d.%d.%d",

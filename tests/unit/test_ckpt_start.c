@@ -152,7 +152,7 @@ hello_tells_who_is_there(void)
 	CU_ASSERT_EQUAL(p.hello.arena_base, HS_ARENA_DEFAULT_BASE);
 	CU_ASSERT_EQUAL(p.hello.arena_bytes, PEER_ARENA_BYTES);
 	CU_ASSERT_STRING_EQUAL(p.hello.version, "0.1.0");
-	CU_ASSERT_EQUAL(hs_ident_build(build), 0);
+	CU_ASSERT_EQUAL(hs_ident_build(build, false), 0);
 	CU_ASSERT_EQUAL(memcmp(build, p.hello.build, sizeof(build)), 0);
 	CU_ASSERT_EQUAL(hs_ckpt_close(&c, 0), 0);
 	peer_stop(&p);
@@ -212,10 +212,16 @@ build_is_known_and_stays(void)
 	uint8_t a[HS_DIGEST_BYTES] = { 0 }, b[HS_DIGEST_BYTES] = { 0 };
 	const uint8_t none[HS_DIGEST_BYTES] = { 0 };
 
-	CU_ASSERT_EQUAL(hs_ident_build(a), 0);
-	CU_ASSERT_EQUAL(hs_ident_build(b), 0);
+	CU_ASSERT_EQUAL(hs_ident_build(a, false), 0);
+	CU_ASSERT_EQUAL(hs_ident_build(b, false), 0);
 	CU_ASSERT_EQUAL(memcmp(a, b, sizeof(a)), 0);
 	CU_ASSERT_NOT_EQUAL(memcmp(a, none, sizeof(a)), 0);
+	/* With the map, the first half is still the program's. */
+	CU_ASSERT_EQUAL(hs_ident_build(b, true), 0);
+	CU_ASSERT_EQUAL(memcmp(a, b, 8), 0);
+	CU_ASSERT_NOT_EQUAL(memcmp(a + 8, b + 8, 8), 0);
+	CU_ASSERT_EQUAL(hs_ident_build(a, true), 0);
+	CU_ASSERT_EQUAL(memcmp(a, b, sizeof(a)), 0);
 }
 
 HS_SUITE(ckpt_start, HS_TEST(alone_it_runs_unprotected),
