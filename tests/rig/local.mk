@@ -37,3 +37,21 @@ TESTS += tests/rig/clients.test tests/rig/standalone.test
 EXTRA_DIST += tests/rig/demo.sh tests/rig/failover.sh tests/rig/service.cib \
 	tests/rig/service.sh tests/rig/tap.sh
 EXTRA_DIST += tests/rig/badinput.sh
+
+# Services that check what came back, killed without a cluster.
+svc_libs = libhsapi.la libhsckpt.la libhsnet.la libhsstate.la libhsmem.la \
+	libhswire.la libhsbase.la
+check_PROGRAMS += tests/rig/svc_code_fixed tests/rig/svc_code_pie
+tests_rig_svc_code_fixed_SOURCES = tests/rig/svc_code.c \
+	tests/rig/turns.c tests/rig/turns.h
+tests_rig_svc_code_fixed_CFLAGS = $(AM_CFLAGS) -fno-pie
+tests_rig_svc_code_fixed_LDFLAGS = $(AM_LDFLAGS) -Wc,-no-pie
+tests_rig_svc_code_fixed_LDADD = $(svc_libs)
+tests_rig_svc_code_pie_SOURCES = tests/rig/svc_code.c \
+	tests/rig/turns.c tests/rig/turns.h
+tests_rig_svc_code_pie_CFLAGS = $(AM_CFLAGS) -fPIE
+tests_rig_svc_code_pie_LDFLAGS = $(AM_LDFLAGS) -Wc,-pie
+tests_rig_svc_code_pie_LDADD = $(svc_libs)
+EXTRA_DIST += tests/rig/kills.sh
+dist_check_SCRIPTS += tests/rig/code.test
+TESTS += tests/rig/code.test
