@@ -309,6 +309,67 @@ int hsclockms(uint64_t deadline);
 struct timespec;
 void hsclockts(uint64_t deadline, struct timespec *ts);
 
+/* ---- descriptors ---- */
+
+/*
+ * A registered descriptor comes back on the spare: the same number, the same
+ * kind of open file, in the state that it had at the checkpoint.  What is
+ * kept of each kind, and what is not, stands in hsfdreg(3).  Several numbers
+ * that share one open file (dup) share it again if all are registered.
+ *
+ * Numbers are kept, so a spare must not have open, when hsinit() is called,
+ * what the service registered: hsinit() fails with HS_EFD where a number is
+ * taken.  Register after hsinit(), close after hsfdunreg().
+ */
+#define HS_FD_CONTENT 0x1	/* of a file: its content travels, too */
+#define HS_FD_SAME 0x2		/* of a file: the spare's must be equal */
+
+/*
+ * Register fd; how is 0 or, for a regular file, one of the above.  It is asked
+ * for its state at each checkpoint from the next one on.  0; HS_EFD:
+ * this descriptor cannot be carried over, and hsmessage() says why and what to
+ * do instead; HS_EMISUSE: it is registered already, or a bad how; HS_ESTATE;
+ * HS_EARENA; -ENOMEM.
+ *
+ * From then on hscpt() fails with HS_EFD, and takes nothing, where a registered
+ * number was closed or became another file, or where the other end of a
+ * registered pipe or socket pair is open and not registered.  hsmessage() says
+ * which and why.
+ */
+int hsfdreg(int fd, unsigned how);
+
+/* The opposite; it must come before close(2).  HS_EMISUSE: not registered. */
+int hsfdunreg(int fd);
+
+/*
+ * A kind of descriptor of the program's own, asked before the built-in ones.
+ * The callbacks run inside library calls: query in the pause of hscpt(), where
+ * it must not wait; none may call the library.
+ */
+struct hs_fd_kind {
+	size_t size;		/* set by HS_FD_KIND */
+	/* 1 to 31 printable bytes, in images: never change its meaning. */
+	const char *name;
+	/* Is fd of this kind?  1 yes, 0 no, -errno: yes, and refused. */
+	int (*probe)(int fd, void *arg);
+	/*
+	 * Write the state of fd into buf.  Bytes written, or, where they
+	 * are more than size, bytes needed: then it is asked again.  -errno
+	 * fails the checkpoint.
+	 */
+	long (*query)(int fd, void *buf, size_t size, void *arg);
+	/* A descriptor of any number in the state of these bytes, or -errno. */
+	int (*restore)(const void *buf, size_t len, void *arg);
+	void *arg;		/* given to all three */
+};
+#define HS_FD_KIND { .size = sizeof(struct hs_fd_kind) }
+
+/*
+ * Add a kind, before hsinit() and on each node; *k is copied, the name is not.
+ * HS_EMISUSE: a bad argument, or after hsinit(); -ENOSPC: there are 16.
+ */
+int hsfdkind(const struct hs_fd_kind *k);
+
 /* Static text for a return code, 0 and positive ones included. */
 const char *hsstrerror(int rc);
 

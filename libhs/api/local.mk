@@ -5,6 +5,7 @@ libhsapi_la_SOURCES =
 libhsapi_la_SOURCES += libhs/api/hsclock.c
 libhsapi_la_SOURCES += libhs/api/hscode.c
 libhsapi_la_SOURCES += libhs/api/hscpt.c
+libhsapi_la_SOURCES += libhs/api/hsfdreg.c
 libhsapi_la_SOURCES += libhs/api/hsfini.c
 libhsapi_la_SOURCES += libhs/api/hsinit.c
 libhsapi_la_SOURCES += libhs/api/hsmalloc.c

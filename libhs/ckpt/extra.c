@@ -5,12 +5,14 @@
 
 #include "ckpt/impl.h"
 #include "state/clock.h"
+#include "state/fd.h"
 #include "state/section.h"
 #include "state/store.h"
 
 /* In the order of their restore; they are queried in the reverse order. */
 static const struct hs_section_ops *const sections[] = {
 	&hs_clock_section,	/* before what keeps times of its clock */
+	&hs_fd_section,
 	NULL,
 };
 
@@ -110,6 +112,9 @@ hs_extra_restore(struct hs_ckpt *c)
 void
 hs_extra_fini(struct hs_ckpt *c)
 {
+	for (size_t i = 0; sections[i] != NULL; i++)
+		if (sections[i]->forget != NULL)
+			sections[i]->forget();
 	hs_store_destroy(c->store);
 	c->store = NULL;
 }

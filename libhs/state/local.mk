@@ -3,6 +3,15 @@
 noinst_LTLIBRARIES += libhsstate.la
 libhsstate_la_SOURCES =
 libhsstate_la_SOURCES += libhs/state/clock.c libhs/state/clock.h
+libhsstate_la_SOURCES += libhs/state/fd_ops.h
+libhsstate_la_SOURCES += libhs/state/fd.c libhs/state/fd.h
+libhsstate_la_SOURCES += libhs/state/fd_app.c libhs/state/fd_app.h
+libhsstate_la_SOURCES += libhs/state/fd_info.c libhs/state/fd_info.h
+libhsstate_la_SOURCES += libhs/state/fd_kinds.c
+libhsstate_la_SOURCES += libhs/state/fd_pipe.c
+libhsstate_la_SOURCES += libhs/state/fd_record.c libhs/state/fd_record.h
+libhsstate_la_SOURCES += libhs/state/fd_restore.c libhs/state/fd_restore.h
+libhsstate_la_SOURCES += libhs/state/fd_table.c libhs/state/fd_table.h
 libhsstate_la_SOURCES += libhs/state/code.c libhs/state/code.h
 libhsstate_la_SOURCES += libhs/state/section.h
 libhsstate_la_SOURCES += libhs/state/store.c libhs/state/store.h

@@ -30,6 +30,11 @@ struct hs_section_ops {
 	 * promotion fails.  What can be known at registration is refused there.
 	 */
 	int (*restore)(struct hs_store *s);
+	/*
+	 * The checkpointing ends, or hsinit() failed: free what this process
+	 * keeps beside the records.  May be NULL.
+	 */
+	void (*forget)(void);
 };
 
 #endif

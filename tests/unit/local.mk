@@ -46,6 +46,8 @@ tests_unit_unit_mem_LDADD = libhsmem.la libhsbase.la $(CUNIT_LIBS)
 UNIT_STATE = \
 	tests/unit/state_store.c tests/unit/state_store.h \
 	tests/unit/test_state_clock.c \
+	tests/unit/state_tools.c tests/unit/state_tools.h \
+	tests/unit/test_state_fd_pipe.c \
 	tests/unit/test_state_code.c \
 	tests/unit/test_state_store.c
 check_PROGRAMS += tests/unit/unit_state

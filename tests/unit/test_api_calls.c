@@ -35,6 +35,8 @@ check_no_state(void)
 	CU_ASSERT_EQUAL(hseventfd(), HS_ESTATE);
 	CU_ASSERT_EQUAL(hsping(), HS_ESTATE);
 	CU_ASSERT_EQUAL(hsstatus(&st), HS_ESTATE);
+	CU_ASSERT_EQUAL(hsfdreg(0, 0), HS_ESTATE);
+	CU_ASSERT_EQUAL(hsfdunreg(0), HS_ESTATE);
 	CU_ASSERT_EQUAL(hsfini(-1), HS_ESTATE);
 }
 
@@ -48,6 +50,36 @@ calls_before_hsinit_and_after_hsfini(void)
 	/* And all over again. */
 	CU_ASSERT_EQUAL_FATAL(hsinit(NULL), HS_FRESH);
 	CU_ASSERT_EQUAL(hsfini(0), 0);
+}
+
+static void
+descriptors_are_registered_once(void)
+{
+	struct hs_fd_kind kind = HS_FD_KIND;
+	int end[2];
+
+	CU_ASSERT_EQUAL(hsfdkind(NULL), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hsfdkind(&kind), HS_EMISUSE);
+	CU_ASSERT_EQUAL_FATAL(pipe(end), 0);
+	CU_ASSERT_EQUAL_FATAL(hsinit(NULL), HS_FRESH);
+	CU_ASSERT_EQUAL(hsfdkind(&kind), HS_EMISUSE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(hsmessage(), "before hsinit()"));
+	CU_ASSERT_EQUAL(hsfdreg(end[0], 0), 0);
+	CU_ASSERT_EQUAL(hsfdreg(end[0], 0), HS_EMISUSE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(hsmessage(), "is registered"));
+	CU_ASSERT_EQUAL(hsfdreg(end[1], 0x80), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hsfdreg(-1, 0), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hsfdreg(999, 0), HS_EFD);
+	CU_ASSERT_EQUAL(hsfdunreg(end[1]), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hsfdunreg(end[0]), 0);
+	/* hsfini() forgets what is registered. */
+	CU_ASSERT_EQUAL(hsfdreg(end[1], 0), 0);
+	CU_ASSERT_EQUAL(hsfini(0), 0);
+	CU_ASSERT_EQUAL_FATAL(hsinit(NULL), HS_FRESH);
+	CU_ASSERT_EQUAL(hsfdunreg(end[1]), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hsfini(0), 0);
+	(void)close(end[0]);
+	(void)close(end[1]);
 }
 
 static void
@@ -214,8 +246,8 @@ child_of_fork_has_no_part_in_it(void)
 }
 
 HS_SUITE(api_calls, HS_TEST(calls_before_hsinit_and_after_hsfini),
-    HS_TEST(memory_is_like_mallocs), HS_TEST(roots_are_found_by_name),
-    HS_TEST(alone_checkpoints_cost_a_call),
+    HS_TEST(descriptors_are_registered_once), HS_TEST(memory_is_like_mallocs),
+    HS_TEST(roots_are_found_by_name), HS_TEST(alone_checkpoints_cost_a_call),
     HS_TEST(status_speaks_to_older_and_newer_programs),
     HS_TEST(failure_leaves_a_message), HS_TEST(every_code_has_a_text),
     HS_TEST(child_of_fork_has_no_part_in_it))

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "state/fd_info.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int
+hs_fd_info_link(int fd, char *buf, size_t size)
+{
+	char name[32];
+	ssize_t n;
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, buf, size);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n >= size)
+		return -ENAMETOOLONG;
+	buf[n] = '\0';
+	return (int)n;
+}
+
+bool
+hs_fd_info_is(int fd, const char *link)
+{
+	char buf[64];
+
+	return hs_fd_info_link(fd, buf, sizeof(buf)) >= 0 &&
+	    strcmp(buf, link) == 0;
+}
+
+int
+hs_fd_info_read(int fd, char *buf, size_t size)
+{
+	char name[32];
+	size_t len = 0;
+	ssize_t n = 1;
+	int in, rc = 0;
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	in = open(name, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return -errno;
+	while (n > 0 && len < size) {
+		n = read(in, buf + len, size - len);
+		if (n > 0)
+			len += (size_t)n;
+	}
+	if (n < 0)
+		rc = -errno;
+	else if (len == size)
+		rc = -EMSGSIZE;
+	(void)close(in);
+	if (rc < 0)
+		return rc;
+	buf[len] = '\0';
+	return (int)len;
+}
+
+const char *
+hs_fd_info_find(const char *info, const char *key)
+{
+	const size_t len = strlen(key);
+	const char *line = info;
+
+	while (line != NULL && *line != '\0') {
+		if (strncmp(line, key, len) == 0 && line[len] == ':')
+			return line + len + 1 + strspn(line + len + 1, " \t");
+		line = strchr(line, '\n');
+		line = line == NULL ? NULL : line + 1;
+	}
+	return NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What /proc tells of this process's descriptors.
+ */
+#ifndef HS_STATE_FD_INFO_H
+#define HS_STATE_FD_INFO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* What /proc/self/fd/N leads to, terminated: length, or -errno. */
+HS_MUST_CHECK int hs_fd_info_link(int fd, char *buf, size_t size);
+/* Does it lead to exactly that, as "anon_inode:[eventfd]"? */
+bool hs_fd_info_is(int fd, const char *link);
+/* /proc/self/fdinfo/N, terminated: length, or -errno. */
+HS_MUST_CHECK int hs_fd_info_read(int fd, char *buf, size_t size);
+/* In such a text, what follows "key:" and blanks; NULL. */
+const char *hs_fd_info_find(const char *info, const char *key);
+
+#endif

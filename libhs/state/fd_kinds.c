@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "state/fd_ops.h"
+
+/* The first whose probe says so has the descriptor. */
+const struct hs_fd_ops *const hs_fd_kinds[] = {
+	&hs_fd_pipe,
+	NULL,
+};
