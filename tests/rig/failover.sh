@@ -364,11 +364,29 @@ move_service() {
 	must healthy
 }
 
+# What Pacemaker remembers of the agents' deaths must not cost a spare its image
+# now: that is judged anew when its score follows.
+keep_spare() {
+	local old agent
+
+	must svc_primary || return 1
+	old=$REPLY
+	must svc_pid "$old" agent || return 1
+	agent=$REPLY
+	must svc_signal KILL "$old" service || return 1
+	survived "agent: the service dies where agents died" "$old" other
+	must healthy && must rig_until 20 is_scored "$old" || return 1
+	sleep 1
+	svc_pid "$old" agent && [ "$REPLY" = "$agent" ]
+	verdict $? "agent: it is kept as a spare"
+	must healthy
+}
+
 scenario_agent() {
 	start agent || return
 	kill_agent && stop_spare && kill_while_spare_lags && hang_agent &&
-		move_service
-	verdict $? "agent: all five took place"
+		move_service && keep_spare && keep_spare
+	verdict $? "agent: all seven took place"
 	stop agent
 }
 
