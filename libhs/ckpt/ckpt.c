@@ -60,7 +60,8 @@ hs_ckpt_announce(struct hs_ckpt *c)
 void
 hs_ckpt_goto(struct hs_ckpt *c, enum hs_ckpt_state next)
 {
-	if (c->state == next)
+	/* What comes in while it closes is of no account. */
+	if (c->state == next || c->state == HS_CKPT_CLOSED)
 		return;
 	assert((ckpt_next[c->state] & BIT(next)) != 0);
 	c->state = next;

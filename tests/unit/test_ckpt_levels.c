@@ -343,6 +343,19 @@ policy_fences_a_waiter(void)
 	rig_down(&r);
 }
 
+/* The one meets the other in the worker now and then: 100 times, some do. */
+static void
+fenced_while_it_closes(void)
+{
+	for (int i = 0; i < 100; i++) {
+		struct rig r;
+
+		rig_up(&r, MIB, INFLIGHT, HS_PROTECTED);
+		peer_policy(&r.p, HS_FENCED, false);
+		rig_down(&r);
+	}
+}
+
 static void
 lost_agent_ends_the_waiting(void)
 {
@@ -435,7 +448,7 @@ HS_SUITE(ckpt_levels, HS_TEST(held_image_is_the_arena),
     HS_TEST(blocked_holds_nothing_until_it_ends),
     HS_TEST(unprotected_says_so_unless_a_spare_is_needed),
     HS_TEST(newer_term_fences), HS_TEST(policy_fences_a_waiter),
-    HS_TEST(lost_agent_ends_the_waiting),
+    HS_TEST(fenced_while_it_closes), HS_TEST(lost_agent_ends_the_waiting),
     HS_TEST(event_tells_of_levels_and_protection),
     HS_TEST(bad_arguments_are_refused),
     HS_TEST(status_and_statistics_tell_the_same))
