@@ -84,6 +84,19 @@ describe_protection(const struct tetris *t, char *out, size_t size)
 	    t->game->tick, t->epoch, why);
 }
 
+/*
+ * A checkpoint that was on its way when the cluster's messaging broke is given
+ * up, and the next one says all: while there is none to come, ask anew.
+ */
+static void
+renew_tick(struct tetris *t)
+{
+	int rc = hscpt(HS_HELD | HS_NOWAIT | HS_TRY, &t->epoch);
+
+	if (rc < 0 && rc != HS_EAGAIN && rc != HS_ENOSPARE)
+		die("checkpoint", rc);
+}
+
 /* rc is what is known of t->epoch: 0 and HS_ENOSPARE let it out (T1). */
 static void
 settle_tick(struct tetris *t, int rc)
@@ -100,6 +113,7 @@ settle_tick(struct tetris *t, int rc)
 	case HS_ETIMEDOUT:
 		if (now_ns() >= t->say_ns) {
 			t->say_ns = now_ns() + STATUS_AFTER_NS;
+			renew_tick(t);
 			describe_protection(t, status, sizeof(status));
 			crowd_status(t->net, status);
 		}

@@ -65,6 +65,7 @@ lay_root() {
 	mv "$work/root/usr/sbin/hs-agent" "$libexec/hs-agent" &&
 	wrap "$work/root/usr/sbin/hs-agent" "$PROGRAMS/hs-agent" agent &&
 	wrap "$libexec/faulty" "$PROGRAMS/counter" service &&
+	wrap "$libexec/game" "$PROGRAMS/tetris" game &&
 	cp "$HS_BUILD/tests/fault/squat" "$HS_BUILD/tests/rig/rogue" "$libexec" &&
 	printf '#!/bin/sh\nkill -SEGV $$\n' >"$libexec/crash" &&
 	printf 'no program\n' >"$libexec/plain" &&
@@ -377,7 +378,7 @@ scenario_refuse() {
 
 # --- faults -----------------------------------------------------------------
 
-# arm NODE agent|service FAULTS: for processes that start from now on.
+# arm NODE agent|service|game FAULTS: for processes that start from now on.
 arm() {
 	# shellcheck disable=SC2016
 	rig_run "$SVC_DIR" "$1" sh -c 'printf "%s" "$2" >"/run/fault-$1"' \
@@ -461,6 +462,30 @@ faulty_spare() {
 	takeover "faults: $fault"
 }
 
+game_ticks() {
+	SVC_NAME=game svc_number n1 epoch_held && [ "$REPLY" -gt 100 ]
+}
+
+# Each tick of tetris waits for the one before, by polling: none may wait for
+# ever when the messaging breaks under it.
+game_goes_on() {
+	local n rc=0
+
+	must arm n1 game xport_send:50 || return 1
+	for n in $RIG_NODES; do
+		must ocf "$n" game start program="$PROGRAMS/game" \
+			arguments='-p 4002 -t 20' logfile=/tmp/game.log \
+			agent_options='--agent-log /run/game.log' || return 1
+	done
+	must rig_until 10 ocf n1 game promote || return 1
+	rig_until 15 game_ticks || rc=1
+	verdict "$rc" "faults: xport_send:50 in tetris: it goes on" ||
+		note "epoch $REPLY is held, and no more"
+	for n in n1 n2; do
+		must ocf "$n" game stop || return 1
+	done
+}
+
 scenario_faults() {
 	SVC_ARGS='-p 4001 -m 4M -d 4'
 	if ! grep -q HS_FAULT "$HS_ROOT$PROGRAMS/hs-agent"; then
@@ -472,6 +497,7 @@ scenario_faults() {
 		faulty_primary chunk_drop:150 gap &&
 		faulty_primary xport_send:150 '' &&
 		faulty_primary ack_drop:150 '' &&
+		game_goes_on &&
 		faulty_spare memfd_create:1,image_fallocate:300,chunk_drop:900 \
 			memory &&
 		faulty_spare stage_alloc:20,ack_drop:50 memory
