@@ -241,12 +241,25 @@ is_agent(struct hs_node *n, const struct hs_xport_addr *a,
 	return false;
 }
 
+/* Between two STATEs of a node, for whoever asks how far it is. */
+static void
+note_epoch(struct hs_node *n, uint32_t nodeid, const struct hs_msg_head *h)
+{
+	struct hs_peer *p = hs_peer_find(&n->peers, nodeid);
+
+	if (p == NULL)
+		return;
+	p->term = h->term;
+	p->epoch = h->epoch;
+}
+
 static void
 on_ack(struct hs_node *n, const struct hs_xport_addr *from,
     const struct hs_msg_head *h)
 {
 	if (h->term != n->term || !is_agent(n, from, h))
 		return;
+	note_epoch(n, from->nodeid, h);
 	n->held_term = h->term;
 	if (h->epoch > n->held_epoch)
 		n->held_epoch = h->epoch;
@@ -319,8 +332,11 @@ on_data(struct hs_node *n, const struct hs_xport_addr *from,
 	else if (h->term > n->term || from->nodeid != n->primary.nodeid ||
 	    from->pid != n->primary.pid)
 		hs_group_refuse(n, HS_REFUSED_SENDER, "ignored", h);
-	else
+	else {
+		if (h->flags & HS_MSG_LAST)
+			note_epoch(n, from->nodeid, h);
 		hs_follow_data(n, h, body, len); /* S3 */
+	}
 }
 
 static void

@@ -132,6 +132,12 @@ look() {
 	is 8 $? 'debug-monitor of a primary says so'
 	on "$primary" hsctl status | grep -q 'PRIMARY, protected'
 	verdict $? 'hsctl status needs no name where one agent runs'
+	on "$primary" hsctl status |
+		grep -Eq 'node [0-9]: READY, term [1-9][0-9]*, epoch [1-9]'
+	verdict $? 'and how far the spare is'
+	on "$spare" hsctl status |
+		grep -Eq 'node [0-9]: PRIMARY, term [1-9][0-9]*, epoch [1-9]'
+	verdict $? 'and how far the primary is'
 	on "$primary" setpriv --reuid=65534 --regid=65534 --clear-groups \
 		hsctl -r db status 2>"$work/err"
 	rc=$?
