@@ -21,6 +21,10 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+if [ "$play" = yes ] && [ ! -t 0 ]; then
+	printf 'demo.sh: --play wants a terminal\n' >&2
+	exit 2
+fi
 # shellcheck source-path=SCRIPTDIR source=service.sh
 . "$here/service.sh"
 SVC_NAME=game
@@ -38,7 +42,9 @@ SVC_DIR=$work/rig
 seen=$SVC_DIR/seen		# what the player's side sees
 
 finish() {
-	trap - EXIT INT TERM HUP
+	# Whoever is impatient presses ^C twice; the cleaning up is short.
+	trap '' INT TERM HUP
+	trap - EXIT
 	svc_client_kill
 	rig_down "$SVC_DIR"
 	[ -z "$terminal" ] || stty "$terminal" 2>/dev/null
@@ -256,7 +262,6 @@ act() {
 play_along() {
 	local key actor tty
 
-	[ -t 0 ] || fail "--play wants a terminal"
 	exec {tty}<&0
 	mkfifo -m 600 "$SVC_DIR/keys"
 	while read -r key; do

@@ -294,8 +294,10 @@ rig_option() {
 
 # The end of a start that failed, or was ended by SIGNAL.
 rig_abort() {
-	trap - EXIT INT TERM HUP
+	trap '' INT TERM HUP
+	trap - EXIT
 	rig_down "$1"
+	trap - INT TERM HUP
 	[ -z "${2-}" ] || kill "-$2" "$BASHPID"
 	exit 1
 }

@@ -12,10 +12,11 @@
 #   finish			the end; also what any other exit becomes
 #
 # Speaks TAP; the last line is 'N passed, N failed'.  Logs are kept if any
-# failed.
+# failed, unless it was interrupted.
 
 passed=0
 failed=0
+interrupted=no
 work=''
 tap_cleanup=:
 
@@ -23,13 +24,18 @@ tap_begin() {
 	tap_cleanup=$2
 	work=$(mktemp -d "${TMPDIR:-/tmp}/hotspare-$1.XXXXXX") || exit 1
 	trap 'failed=$((failed + 1)); finish' EXIT
-	trap 'printf "# interrupted\n"; exit 130' INT TERM HUP
+	trap 'interrupted=yes; exit 130' INT TERM HUP
 }
 
 finish() {
-	trap - EXIT INT TERM HUP
+	# Whoever is impatient presses ^C twice; the cleaning up is short.
+	trap '' INT TERM HUP
+	trap - EXIT
 	"$tap_cleanup"
-	if [ "$failed" = 0 ]; then
+	if [ "$interrupted" = yes ]; then
+		printf '# interrupted\n'
+		rm -rf "$work"
+	elif [ "$failed" = 0 ]; then
 		rm -rf "$work"
 	else
 		printf '# %slogs are in %s\n' "${HS_SEED:+HS_SEED=$HS_SEED; }" \
