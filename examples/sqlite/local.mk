@@ -17,6 +17,21 @@ hotspare_la_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 hotspare_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
 hotspare_la_LIBADD = libhotspare.la
 
+examples_PROGRAMS += examples/sqlite/sqlited
+examples_sqlite_sqlited_SOURCES = $(SQLITE_VFS) \
+	examples/sqlite/session.c examples/sqlite/session.h \
+	examples/sqlite/sqlited.c
+examples_sqlite_sqlited_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS) \
+	-DSQLITE_CORE
+examples_sqlite_sqlited_LDADD = libhotspare.la $(SQLITE_LIBS)
+
+# What keeps it busy and checks its answers while it is killed.
+noinst_PROGRAMS += tests/rig/client_sqlite
+tests_rig_client_sqlite_SOURCES = \
+	tests/rig/client_link.c tests/rig/client_link.h \
+	tests/rig/client_sqlite.c
+TESTS += tests/rig/sqlite.test
+
 if HAVE_CUNIT
 check_PROGRAMS += tests/unit/unit_sqlite
 TESTS += tests/unit/unit_sqlite
@@ -34,3 +49,5 @@ tests_unit_unit_sqlite_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_unit_sqlite_LDADD = libhotspare.la $(CUNIT_LIBS) $(SQLITE_LIBS)
 endif
 endif
+dist_check_SCRIPTS += tests/rig/sqlite.test
+EXTRA_DIST += tests/rig/sqlite.sh
