@@ -8,8 +8,10 @@ libhsbase_la_SOURCES = \
 	libhs/base/err.c libhs/base/err.h \
 	libhs/base/fault.c libhs/base/fault.h \
 	libhs/base/fdhigh.c libhs/base/fdhigh.h \
+	libhs/base/futex.c libhs/base/futex.h \
 	libhs/base/le64.h \
 	libhs/base/module.c libhs/base/module.h \
+	libhs/base/place.c libhs/base/place.h \
 	libhs/base/rd.c libhs/base/rd.h \
 	libhs/base/sock.c libhs/base/sock.h \
 	libhs/base/why.c libhs/base/why.h \
