@@ -383,6 +383,248 @@ const char *hsmessage(void);
 /* "0.1.0", of the library that is loaded. */
 const char *hsversion(void);
 
+/* ---- threads ---- */
+
+/*
+ * A checkpoint of a program with several threads is taken when none of them is
+ * in the middle of something.  What that is, they say themselves:
+ *
+ * - A registered thread (hsthreadreg) is in the middle of something unless it
+ *   is at a safepoint: in hssafepoint(), between hsblock() and hsunblock(), in
+ *   hscpt() or hswait(), or waiting in hscondwait().  hscpt() waits for it.
+ * - Any other thread is where it holds a lock of this library, or is between
+ *   hsenter() and hsleave().  hscpt() waits for that to end.
+ *
+ * While the copy is made, a registered thread stays at its safepoint, and no
+ * other one takes a lock or enters a region.  hscpt() may be called by any
+ * thread, by several at once, and waits as long as hsthreadtimeout() says.
+ *
+ * The lock rule: at a safepoint a thread holds no lock of this library and is
+ * in no region.  So in each checkpoint all locks are free, and nothing that
+ * they guard is half done.  A breach is found: the call returns HS_ELOCK and
+ * hsmessage() names lock, thread and place.  An hscpt() that waits for the
+ * thread returns HS_ELOCK, too, with the same line: nothing was taken.
+ *
+ * None of these calls is async-signal-safe.
+ */
+
+/*
+ * A safepoint: if a checkpoint is being taken, wait until its copy is made.
+ * Costs less than a nanosecond if not.  Nothing in threads that are not
+ * registered, and in a region.  0 or HS_ELOCK.
+ */
+int hssafepoint(void);
+
+/*
+ * Around what waits (a system call, a lock of another library) in a registered
+ * thread: in between it counts as parked, and must not touch checkpoint memory,
+ * unless under a lock of this library.  hsunblock() waits for a checkpoint to
+ * be copied.  Pairs do not nest.  HS_ELOCK: the thread holds a lock or is in a
+ * region, and goes on to be waited for.  hsunblock() without hsblock():
+ * HS_EMISUSE.
+ */
+int hsblock(void);
+int hsunblock(void);
+
+/*
+ * A region of which no checkpoint may be taken, in any thread.  Regions nest.
+ * hsenter() waits for a checkpoint to be copied.  -ENOMEM: the thread's first
+ * call found no memory to remember it, and it is not in the region.  hsleave()
+ * without hsenter(): HS_EMISUSE.
+ */
+int hsenter(void);
+int hsleave(void);
+
+/*
+ * How long, in milliseconds, a checkpoint waits for threads to come to their
+ * safepoints; -1: for ever.  At first 1000.  Then hscpt() returns HS_ESTOP,
+ * hsmessage() names a thread that has not come and says what it does, and the
+ * program goes on with nothing taken and no change forgotten.  Returns the
+ * value before; below -1: HS_EMISUSE.
+ */
+int hsthreadtimeout(int ms);
+
+/* ---- locks ---- */
+
+/*
+ * Locks for checkpoint memory; all zero is free, needs no other initialisation
+ * and is what a lock is in every checkpoint: so after a restore all are free.
+ * They may also be used elsewhere.  A lock is held by a thread; at most
+ * HS_LOCK_MAX at a time.
+ *
+ * name, if it is set before the first use, is what messages call it.
+ *
+ * 0 or, with a line in hsmessage(): HS_EMISUSE: taken again by the thread that
+ * has it (which would wait for itself for ever), or given back by one that has
+ * not, or more than HS_LOCK_MAX; HS_ELOCK: it will never come free, because
+ * the thread that has it has ended; -ENOMEM as in hsenter().  Nothing else
+ * fails.
+ */
+#define HS_LOCK_MAX 32
+#define HS_LOCK_NAME_BYTES 12
+
+struct hs_mutex {
+	unsigned word;
+	char name[HS_LOCK_NAME_BYTES];
+};
+
+int hsmutexlock(struct hs_mutex *m);
+/* -EBUSY: it is taken. */
+int hsmutextrylock(struct hs_mutex *m);
+int hsmutexunlock(struct hs_mutex *m);
+
+/*
+ * Condition variables, each of one mutex.  hscondwait() gives the mutex back,
+ * waits to be signalled and takes it again; it may return for no reason, so
+ * look at the condition in a loop.  It is a safepoint: HS_ELOCK if the thread
+ * holds another lock or is in a region; HS_EMISUSE if it does not hold m.  Then
+ * m stays as it is.  A thread that waits is not in a restored program: its
+ * successor looks at the condition anew.
+ *
+ * hscondtimedwait() waits for up to timeout_ms, then returns HS_ETIMEDOUT.
+ */
+struct hs_cond {
+	unsigned signals;
+	unsigned waiters;
+	unsigned life;
+	char name[HS_LOCK_NAME_BYTES];
+};
+
+int hscondwait(struct hs_cond *c, struct hs_mutex *m);
+int hscondtimedwait(struct hs_cond *c, struct hs_mutex *m, int timeout_ms);
+int hscondsignal(struct hs_cond *c);
+int hscondbroadcast(struct hs_cond *c);
+
+/*
+ * Read-write locks.  A thread that waits to write lets no more readers in, so a
+ * reader must not take the lock once more: HS_EMISUSE.
+ */
+struct hs_rwlock {
+	unsigned word;
+	unsigned owner;
+	char name[HS_LOCK_NAME_BYTES];
+};
+
+int hsrwlockrdlock(struct hs_rwlock *l);
+int hsrwlockwrlock(struct hs_rwlock *l);
+/* -EBUSY: it is taken. */
+int hsrwlocktryrdlock(struct hs_rwlock *l);
+int hsrwlocktrywrlock(struct hs_rwlock *l);
+int hsrwlockunlock(struct hs_rwlock *l);
+
+/*
+ * What follows is what some of the calls above are made of where the compiler
+ * can see it.  It is not for programs to use, and does not change: programs are
+ * compiled with it.
+ */
+#pragma GCC visibility push(default)
+
+/* Of each thread; libhs/state/park.h says what it means. */
+struct hs_park_self {
+	unsigned busy;
+	unsigned base;
+	unsigned reg;
+	unsigned locks;
+	unsigned stops;
+	struct hs_park_thread *thread;
+};
+
+extern __thread struct hs_park_self hs_park_self
+    __attribute__((__tls_model__("initial-exec")));
+extern unsigned hs_park_stop;
+
+int hs_park_poll(void);
+int hs_park_enter(void);
+void hs_park_arrive(void);
+int hs_park_refuse_block(void);
+int hs_park_refuse_unblock(void);
+int hs_park_refuse_leave(void);
+
+#pragma GCC visibility pop
+
+#ifndef HS_PARK_INLINE
+#define HS_PARK_INLINE extern __inline __attribute__((__gnu_inline__))
+#endif
+
+HS_PARK_INLINE int
+hssafepoint(void)
+{
+	const struct hs_park_self *self = &hs_park_self;
+	const unsigned stop = __atomic_load_n(&hs_park_stop, __ATOMIC_RELAXED);
+
+	if (__builtin_expect((stop | (self->busy ^ self->base)) != 0, 0))
+		return hs_park_poll();
+	return 0;
+}
+
+HS_PARK_INLINE int
+hsblock(void)
+{
+	struct hs_park_self *self = &hs_park_self;
+	unsigned stop;
+
+	if (__builtin_expect(self->busy != self->base, 0))
+		return hs_park_refuse_block();
+	self->base = 0;
+	__atomic_store_n(&self->busy, 0, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	stop = __atomic_load_n(&hs_park_stop, __ATOMIC_RELAXED);
+	if (__builtin_expect(stop != 0, 0))
+		hs_park_arrive();
+	return 0;
+}
+
+HS_PARK_INLINE int
+hsunblock(void)
+{
+	struct hs_park_self *self = &hs_park_self;
+	unsigned stop;
+
+	if (__builtin_expect(self->busy != 0, 0))
+		return hs_park_refuse_unblock();
+	self->base = self->reg;
+	__atomic_store_n(&self->busy, self->reg, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	stop = __atomic_load_n(&hs_park_stop, __ATOMIC_ACQUIRE);
+	if (__builtin_expect(stop != 0, 0))
+		return hs_park_poll();
+	return 0;
+}
+
+HS_PARK_INLINE int
+hsenter(void)
+{
+	struct hs_park_self *self = &hs_park_self;
+	const unsigned n = self->busy;
+	unsigned stop;
+
+	if (__builtin_expect(self->thread == NULL, 0))
+		return hs_park_enter();
+	__atomic_store_n(&self->busy, n + 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	stop = n == 0 ? __atomic_load_n(&hs_park_stop, __ATOMIC_ACQUIRE) : 0;
+	if (__builtin_expect(stop != 0, 0))
+		return hs_park_enter();
+	return 0;
+}
+
+HS_PARK_INLINE int
+hsleave(void)
+{
+	struct hs_park_self *self = &hs_park_self;
+	const unsigned n = self->busy;
+	unsigned stop;
+
+	if (__builtin_expect(n <= self->base + self->locks, 0))
+		return hs_park_refuse_leave();
+	__atomic_store_n(&self->busy, n - 1, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	stop = __atomic_load_n(&hs_park_stop, __ATOMIC_RELAXED);
+	if (__builtin_expect(stop != 0, 0))
+		hs_park_arrive();
+	return 0;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "ckpt/ckpt.h"
+#include "state/park.h"
 
 /*
  * Written by hsinit(), hsfini() and in a child of fork() only, where no other
@@ -44,6 +45,7 @@ disown_self(void)
 {
 	forked = self != NULL;
 	self = NULL;
+	hs_park_forget();
 }
 
 int

@@ -14,6 +14,7 @@
 #include "ckpt/link.h"
 #include "ckpt/start.h"
 #include "ckpt/worker.h"
+#include "state/park.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
@@ -242,16 +243,23 @@ take_epoch(struct hs_ckpt *c, unsigned how, uint64_t *epoch)
 int
 hs_ckpt_take(struct hs_ckpt *c, unsigned how, uint64_t *epoch)
 {
-	int rc, cancel;
+	int rc, cancel, began;
 
 	if (!valid_how(how))
 		return HS_EMISUSE;
-	if (c->link_fd < 0)
-		return take_alone(how, epoch);
+	if (c->link_fd < 0) {
+		/* What is wrong is wrong before there is a cluster. */
+		rc = hs_park_check("hscpt");
+		return rc < 0 ? rc : take_alone(how, epoch);
+	}
+	began = hs_park_begin("hscpt");
+	if (began < 0)
+		return began;
 	/* A thread that ended in here would leave its locks behind. */
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	rc = take_epoch(c, how, epoch);
 	(void)pthread_setcancelstate(cancel, NULL);
+	hs_park_end(began);
 	return rc;
 }
 
@@ -259,11 +267,14 @@ int
 hs_ckpt_wait(struct hs_ckpt *c, uint64_t epoch, enum hs_level level,
     int timeout_ms)
 {
-	int rc, cancel;
+	int rc, cancel, began;
 	bool sealed;
 
 	if (!valid_how((unsigned)level) || timeout_ms < -1)
 		return HS_EMISUSE;
+	rc = hs_park_check("hswait");
+	if (rc < 0)
+		return rc;
 	if (c->link_fd < 0)
 		return epoch == 0 ? take_alone((unsigned)level, NULL)
 				  : HS_EMISUSE;
@@ -272,10 +283,14 @@ hs_ckpt_wait(struct hs_ckpt *c, uint64_t epoch, enum hs_level level,
 	pthread_mutex_unlock(&c->lock);
 	if (!sealed)
 		return HS_EMISUSE;
+	began = hs_park_begin("hswait");
+	if (began < 0)
+		return began;
 	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	rc = wait_level(c, epoch, (unsigned)level, deadline_after(timeout_ms),
 	    false);
 	(void)pthread_setcancelstate(cancel, NULL);
+	hs_park_end(began);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 #include "ckpt/impl.h"
 #include "state/clock.h"
 #include "state/fd.h"
+#include "state/park.h"
 #include "state/section.h"
 #include "state/store.h"
 
@@ -61,9 +62,14 @@ create_store(struct hs_ckpt *c)
 int
 hs_extra_lock(struct hs_ckpt *c, struct hs_store **out)
 {
-	int rc = 0;
+	int rc = 0, began;
 
+	/* Who has the seal lock may wait for this thread. */
+	began = hs_park_begin("registering");
+	if (began < 0)
+		return began;
 	pthread_mutex_lock(&c->seal);
+	hs_park_end(began);
 	if (c->store == NULL)
 		rc = create_store(c);
 	if (rc < 0)

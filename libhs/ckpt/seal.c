@@ -9,6 +9,7 @@
 #include "ckpt/extra.h"
 #include "ckpt/impl.h"
 #include "mem/copy.h"
+#include "state/park.h"
 
 #define PAGE HS_ARENA_PAGE_BYTES
 
@@ -207,6 +208,26 @@ pause_copy(struct hs_ckpt *c, struct hs_seal_snap *s, size_t room, size_t *need)
 	return rc;
 }
 
+/* No thread is in the middle of anything while the pause lasts. */
+static int
+stop_and_copy(struct hs_ckpt *c, struct hs_seal_snap *s, size_t room,
+    size_t *need, uint64_t *pause_ns)
+{
+	uint64_t t0;
+	int rc;
+
+	rc = hs_park_stop_all();
+	if (rc < 0)
+		return rc;
+	t0 = hs_clock_ns();
+	rc = hs_extra_query(c);
+	if (rc == 0)
+		rc = pause_copy(c, s, room, need);
+	*pause_ns = hs_clock_ns() - t0;
+	hs_park_resume();
+	return rc;
+}
+
 /* c->lock is held. */
 static int
 queue_snap(struct hs_ckpt *c, struct hs_seal_snap *s, uint64_t pause_ns)
@@ -240,8 +261,8 @@ static int
 seal_epoch(struct hs_ckpt *c, uint64_t *epoch, size_t *need)
 {
 	struct hs_seal_snap *s;
+	uint64_t pause_ns;
 	size_t room;
-	uint64_t t0;
 	bool first;
 	int rc;
 
@@ -261,13 +282,8 @@ seal_epoch(struct hs_ckpt *c, uint64_t *epoch, size_t *need)
 		room = 0;
 	pthread_mutex_unlock(&c->lock);
 
-	t0 = hs_clock_ns();
-	rc = hs_extra_query(c);
-	if (rc == 0)
-		rc = pause_copy(c, s, room, need);
+	rc = stop_and_copy(c, s, room, need, &pause_ns);
 	if (rc == 0 && (s->n > 0 || first)) {
-		uint64_t pause_ns = hs_clock_ns() - t0;
-
 		pthread_mutex_lock(&c->lock);
 		rc = queue_snap(c, s, pause_ns);
 		if (rc == 0) {

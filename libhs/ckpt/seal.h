@@ -29,8 +29,9 @@ struct hs_seal_snap {
  * Seal an epoch and queue it; *epoch is its number.  Where nothing changed
  * since the newest sealed one, that one is the answer.  Waits while more is in
  * flight than the bound allows (HS_EAGAIN with HS_TRY in how).  HS_EFENCED,
- * HS_EAGENT, HS_ESTATE, -ENOMEM or the tracker's error: nothing was taken,
- * and no change is forgotten.
+ * HS_EAGENT, HS_ESTATE, HS_ESTOP, HS_ELOCK, -ENOMEM or the tracker's error:
+ * nothing was taken, and no change is forgotten.  The caller counts as parked
+ * (state/park.h).
  */
 HS_MUST_CHECK int hs_seal_take(struct hs_ckpt *c, unsigned how,
     uint64_t *epoch);

@@ -31,6 +31,16 @@ public_functions()
 	}' "$top_srcdir/libhs/hs.h" | sort -u
 }
 
+# What hs.h declares between its two visibility pragmas, one a line.
+private_names()
+{
+	sed -n '/^#pragma GCC visibility push/,/^#pragma GCC visibility pop/{
+		s/^extern [a-z_ ]*\(hs_[a-z_]*\);$/\1/p
+		s/^extern __thread struct [a-z_]* \(hs_[a-z_]*\)$/\1/p
+		s/^[a-z]* \(hs_[a-z_]*\)(.*/\1/p
+	}' "$top_srcdir/libhs/hs.h" | sort -u
+}
+
 # "OBJECT SOURCE" for each object below DIR..., by the .o files of the build:
 # automake calls dir/x.c's object dir/x.o or dir/TARGET-x.o, libtool's are in
 # dir/.libs.  An object whose source is gone is stale and passed over.

@@ -91,7 +91,10 @@ tests_unit_unit_ckpt_LDADD = libhsckpt.la libhsnet.la libhsstate.la \
 UNIT_API = \
 	tests/unit/test_api_calls.c \
 	tests/unit/test_api_clock.c \
-	tests/unit/test_api_code.c
+	tests/unit/test_api_code.c \
+	tests/unit/test_api_lock.c \
+	tests/unit/test_api_thread.c \
+	tests/unit/threads.c tests/unit/threads.h
 check_PROGRAMS += tests/unit/unit_api
 TESTS += tests/unit/unit_api
 tests_unit_unit_api_SOURCES = $(UNIT_MAIN) $(UNIT_API)
