@@ -14,6 +14,7 @@ EXTRA_DIST += README.md \
 	docs/adr/0007-small-pages-armed-late.md \
 	docs/adr/0008-a-role-begins-with-plain-answers.md \
 	docs/adr/0009-additional-state-is-memory.md \
+	docs/adr/0010-shadows-of-memory.md \
 	docs/format/message.md \
 	docs/format/records.md \
 	docs/format/state.md \
@@ -49,6 +50,9 @@ dist_man_MANS += docs/man/hsinit.3
 dist_man_MANS += docs/man/hsleave.3
 dist_man_MANS += docs/man/hsmalloc.3
 dist_man_MANS += docs/man/hsmemalign.3
+dist_man_MANS += docs/man/hsmemquery.3
+dist_man_MANS += docs/man/hsmemreg.3
+dist_man_MANS += docs/man/hsmemunreg.3
 dist_man_MANS += docs/man/hsmessage.3
 dist_man_MANS += docs/man/hsmutexlock.3
 dist_man_MANS += docs/man/hsmutextrylock.3

@@ -241,6 +241,51 @@ enum hs_protection {
 
 int hsstatus(struct hs_status *st);
 
+/* ---- Memory that exists already ---- */
+
+/*
+ * Keep memory that is not checkpoint memory: static data, what another
+ * allocator gave.  Each checkpoint compares it with a copy in checkpoint memory
+ * (some 20 us a MiB, and len bytes of room there) and takes what changed, with
+ * the promise of "Threads" above.
+ *
+ * HS_FRESH: it is part of the checkpoints from now on.  HS_RESTORED: so it is,
+ * and its content is as of the last checkpoint.  name (1 to 31 bytes) is how a
+ * restored program finds it, at whatever address: pointers in it are good
+ * if what they point to has the same address, as checkpoint memory has.
+ *
+ * An area that is registered before hsinit() is filled when hsinit() returns
+ * HS_RESTORED.  One that the restored program does not register is kept, and
+ * goes on to the next spare, until hsmemunreg().
+ *
+ * Errors: HS_EMISUSE (bad name, no or read-only or checkpoint memory, an area
+ * that overlaps another, a 257th one), HS_EINCOMPATIBLE (the area has another
+ * length in the checkpoint; hsinit() says so of one that was registered
+ * before it), HS_EARENA, -ENOMEM; hsmessage() says what to do.
+ */
+int hsmemreg(const char *name, void *ptr, size_t len);
+
+/*
+ * Keep it no longer; to be called before the memory is freed.  -ENOENT: there
+ * is no such area, neither of this process nor in the checkpoint.
+ */
+int hsmemunreg(const char *name);
+
+struct hs_mem_area {
+	size_t size;		/* in: sizeof(struct hs_mem_area) */
+	char name[32];
+	void *ptr;		/* NULL: in the checkpoint, not registered */
+	size_t len;
+	size_t dirty_bytes;	/* that differ from the last checkpoint now */
+};
+#define HS_MEM_AREA { .size = sizeof(struct hs_mem_area) }
+
+/*
+ * What is registered: the i-th area, from 0, in the order of registration.
+ * -ENOENT: there are not so many.  It compares as a checkpoint does.
+ */
+int hsmemquery(size_t i, struct hs_mem_area *out);
+
 /* ---- Code pointers ---- */
 
 /*

@@ -10,6 +10,7 @@ libhsapi_la_SOURCES += libhs/api/hsfini.c
 libhsapi_la_SOURCES += libhs/api/hsinit.c
 libhsapi_la_SOURCES += libhs/api/hslock.c
 libhsapi_la_SOURCES += libhs/api/hsmalloc.c
+libhsapi_la_SOURCES += libhs/api/hsmemreg.c
 libhsapi_la_SOURCES += libhs/api/hsping.c
 libhsapi_la_SOURCES += libhs/api/hsroot.c
 libhsapi_la_SOURCES += libhs/api/hsstatus.c

@@ -10,6 +10,7 @@ libhsbase_la_SOURCES = \
 	libhs/base/fdhigh.c libhs/base/fdhigh.h \
 	libhs/base/futex.c libhs/base/futex.h \
 	libhs/base/le64.h \
+	libhs/base/maps.c libhs/base/maps.h \
 	libhs/base/module.c libhs/base/module.h \
 	libhs/base/place.c libhs/base/place.h \
 	libhs/base/rd.c libhs/base/rd.h \

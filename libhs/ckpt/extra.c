@@ -6,12 +6,14 @@
 #include "ckpt/impl.h"
 #include "state/clock.h"
 #include "state/fd.h"
+#include "state/memreg.h"
 #include "state/park.h"
 #include "state/section.h"
 #include "state/store.h"
 
 /* In the order of their restore; they are queried in the reverse order. */
 static const struct hs_section_ops *const sections[] = {
+	&hs_memreg_section,	/* what the others may point to */
 	&hs_clock_section,	/* before what keeps times of its clock */
 	&hs_fd_section,
 	NULL,
@@ -113,6 +115,18 @@ hs_extra_restore(struct hs_ckpt *c)
 	for (size_t i = 0; rc == 0 && sections[i] != NULL; i++)
 		rc = sections[i]->restore(c->store);
 	return rc;						/* X2 */
+}
+
+int
+hs_extra_begin(struct hs_ckpt *c)
+{
+	int rc = 0;
+
+	if (!hs_memreg_waits())
+		return 0;
+	if (c->store == NULL)
+		rc = create_store(c);
+	return rc < 0 ? rc : hs_memreg_bind(c->store);
 }
 
 void

@@ -30,6 +30,12 @@ HS_MUST_CHECK int hs_extra_query(struct hs_ckpt *c);
 /* The restore's part, after the arena is mapped.  hs_why() tells a failure. */
 HS_MUST_CHECK int hs_extra_restore(struct hs_ckpt *c);
 
+/*
+ * The end of hsinit(), fresh or restored, once checkpoint memory is tracked:
+ * records of what was registered before it.  hs_why() tells a failure.
+ */
+HS_MUST_CHECK int hs_extra_begin(struct hs_ckpt *c);
+
 /* Free this process's view. */
 void hs_extra_fini(struct hs_ckpt *c);
 

@@ -330,17 +330,13 @@ fill_arena(struct hs_ckpt *c, const struct hs_msg_go *go, int image)
 	return rc < 0 ? rc : HS_RESTORED;
 }
 
-/* Before tracking and the worker open theirs: the low numbers are free. */
+/* hsinit() has the line printed to where it is already. */
 static int
-restore_extra(struct hs_ckpt *c, struct report *r)
+refuse_extra(int rc, struct report *r)
 {
-	int rc;
-
-	rc = hs_extra_restore(c);
-	/* hsinit() has the line printed to where it is already. */
 	if (rc < 0 && r->why != hs_why_line())
 		(void)refuse(r, rc, hs_why_line());
-	return rc < 0 ? rc : HS_RESTORED;
+	return rc;
 }
 
 static int
@@ -360,12 +356,15 @@ await_turn(struct hs_ckpt *c, const struct plan *p, struct report *r)
 		rc = found = fill_arena(c, &go, fds[0]);
 	if (go.restored != 0 && fds[0] >= 0)
 		(void)close(fds[0]);
+	/* Before tracking and the worker open theirs: low numbers are free. */
 	if (rc == HS_RESTORED)
-		rc = restore_extra(c, r);
+		rc = refuse_extra(hs_extra_restore(c), r);
 	if (rc < 0)
 		return rc;
 	assume_role(c, &h, &go);
 	rc = start_tracking(c, p, go.restored == 0, r);
+	if (rc == 0)
+		rc = refuse_extra(hs_extra_begin(c), r);
 	if (rc == 0)
 		rc = hs_worker_start(c);
 	if (rc == 0)
@@ -421,6 +420,8 @@ start_arena(struct hs_ckpt *c, const struct plan *p, struct report *r)
 	if (c->link_fd >= 0)
 		return start_protected(c, p, r);
 	rc = hs_arena_format(c->arena);
+	if (rc == 0)
+		rc = refuse_extra(hs_extra_begin(c), r);
 	return rc < 0 ? rc : HS_FRESH;
 }
 

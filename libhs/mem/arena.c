@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/maps.h"
 #include "mem/alloc.h"
 #include "mem/check.h"
 #include "mem/layout.h"
@@ -41,38 +42,39 @@ is_geometry(const struct hs_arena_geometry *g)
 	    g->bytes <= UINTPTR_MAX - g->base;
 }
 
-/* The first line of /proc/self/maps that meets the range. */
+struct owner {
+	const struct hs_arena_geometry *g;
+	char *why;
+	size_t why_size;
+};
+
+/* The first one that meets the range. */
+static int
+tell_if_owner(void *arg, const struct hs_maps_entry *e)
+{
+	const struct owner *o = arg;
+	const struct hs_arena_geometry *g = o->g;
+
+	if (e->to <= g->base || e->from >= g->base + g->bytes)
+		return 0;
+	(void)snprintf(o->why, o->why_size,
+	    "arena address range 0x%" PRIxPTR "-0x%" PRIxPTR
+	    " is taken by %s at 0x%" PRIxPTR "-0x%" PRIxPTR
+	    "; choose another arena_base, the same on every node",
+	    g->base, g->base + g->bytes,
+	    e->name[0] != '\0' ? e->name : "anonymous memory", e->from, e->to);
+	return 1;
+}
+
 static void
 tell_owner(const struct hs_arena_geometry *g, char *why, size_t why_size)
 {
-	uintptr_t from, to;
-	char line[256];
-	int path = 0;
-	FILE *f;
+	struct owner o = { .g = g, .why = why, .why_size = why_size };
 
 	(void)snprintf(why, why_size,
 	    "arena address 0x%" PRIxPTR " is taken; choose another arena_base",
 	    g->base);
-	f = fopen("/proc/self/maps", "re");
-	if (f == NULL)
-		return;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %*s %n",
-			&from, &to, &path) < 2)
-			continue;
-		if (to <= g->base || from >= g->base + g->bytes)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		(void)snprintf(why, why_size,
-		    "arena address range 0x%" PRIxPTR "-0x%" PRIxPTR
-		    " is taken by %s at 0x%" PRIxPTR "-0x%" PRIxPTR
-		    "; choose another arena_base, the same on every node",
-		    g->base, g->base + g->bytes,
-		    line[path] != '\0' ? line + path : "anonymous memory", from,
-		    to);
-		break;
-	}
-	(void)fclose(f);
+	(void)hs_maps_each(tell_if_owner, &o);
 }
 
 static int

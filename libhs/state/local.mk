@@ -17,5 +17,7 @@ libhsstate_la_SOURCES += libhs/state/held.c libhs/state/held.h
 libhsstate_la_SOURCES += libhs/state/lock.c libhs/state/lock.h
 libhsstate_la_SOURCES += libhs/state/park.c libhs/state/park.h
 libhsstate_la_SOURCES += libhs/state/park_tell.c libhs/state/park_tell.h
+libhsstate_la_SOURCES += libhs/state/memreg.c libhs/state/memreg.h
 libhsstate_la_SOURCES += libhs/state/section.h
+libhsstate_la_SOURCES += libhs/state/shadow.c libhs/state/shadow.h
 libhsstate_la_SOURCES += libhs/state/store.c libhs/state/store.h

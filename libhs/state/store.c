@@ -212,6 +212,12 @@ hs_store_dir(const struct hs_store *s)
 	return s->dir;
 }
 
+const struct hs_store_mem *
+hs_store_mem(const struct hs_store *s)
+{
+	return &s->mem;
+}
+
 /* ---- records ---- */
 
 static int

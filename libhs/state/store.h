@@ -79,6 +79,8 @@ HS_MUST_CHECK int hs_store_attach(struct hs_store **out,
 void hs_store_destroy(struct hs_store *s);
 /* From where hs_store_attach() finds it. */
 void *hs_store_dir(const struct hs_store *s);
+/* Where what a record points to comes from; borrowed. */
+const struct hs_store_mem *hs_store_mem(const struct hs_store *s);
 
 /*
  * Create or change the record of (kind, key).  On failure (-ENOMEM, HS_EARENA;

@@ -52,6 +52,10 @@ tests_rig_svc_code_pie_SOURCES = tests/rig/svc_code.c \
 tests_rig_svc_code_pie_CFLAGS = $(AM_CFLAGS) -fPIE
 tests_rig_svc_code_pie_LDFLAGS = $(AM_LDFLAGS) -Wc,-pie
 tests_rig_svc_code_pie_LDADD = $(svc_libs)
+check_PROGRAMS += tests/rig/svc_memory
+tests_rig_svc_memory_SOURCES = tests/rig/svc_memory.c \
+	tests/rig/turns.c tests/rig/turns.h
+tests_rig_svc_memory_LDADD = $(svc_libs)
 EXTRA_DIST += tests/rig/kills.sh
-dist_check_SCRIPTS += tests/rig/code.test
-TESTS += tests/rig/code.test
+dist_check_SCRIPTS += tests/rig/code.test tests/rig/memory.test
+TESTS += tests/rig/code.test tests/rig/memory.test

@@ -49,6 +49,8 @@ UNIT_STATE = \
 	tests/unit/state_tools.c tests/unit/state_tools.h \
 	tests/unit/test_state_fd_pipe.c \
 	tests/unit/test_state_code.c \
+	tests/unit/test_state_memreg.c \
+	tests/unit/test_state_shadow.c \
 	tests/unit/test_state_store.c
 check_PROGRAMS += tests/unit/unit_state
 TESTS += tests/unit/unit_state
@@ -92,6 +94,7 @@ UNIT_API = \
 	tests/unit/test_api_calls.c \
 	tests/unit/test_api_clock.c \
 	tests/unit/test_api_code.c \
+	tests/unit/test_api_memreg.c \
 	tests/unit/test_api_lock.c \
 	tests/unit/test_api_thread.c \
 	tests/unit/threads.c tests/unit/threads.h
