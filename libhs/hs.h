@@ -415,6 +415,92 @@ struct hs_fd_kind {
  */
 int hsfdkind(const struct hs_fd_kind *k);
 
+/* ---- the process itself ---- */
+
+/* What of the process hsctxreg() carries over. */
+enum hs_ctx {
+	HS_CTX_CWD = 1,		/* working directory: entered on the spare */
+	HS_CTX_UMASK = 2,	/* set on the spare */
+	HS_CTX_LIMITS = 4,	/* getrlimit(2), all: set on the spare */
+	HS_CTX_ARGV = 8,	/* arguments: must be the same on the spare */
+	HS_CTX_ENV = 16,	/* environment: must be the same on the spare */
+};
+
+/*
+ * Carry over these parts of the process, or-ed from enum hs_ctx, and no others;
+ * 0 for none.  The first three are asked for at each checkpoint.  What is
+ * restored or found different is so before hsinit() returns HS_RESTORED.
+ *
+ * Arguments and environment are those with which the process was started, as
+ * /proc shows them: call this before the program writes over its arguments to
+ * change its title.  Of the environment what the cluster, systemd or the shell
+ * set for each start is not compared: HOTSPARE_*, OCF_*, HA_*, PCMK_*,
+ * LISTEN_*, SSH_*, SYSTEMD_*, WATCHDOG_*, XDG_*, _, HOSTNAME, INVOCATION_ID,
+ * JOURNAL_STREAM, MAINPID, MANAGERPID, NOTIFY_SOCKET, OLDPWD, PWD, SHLVL.  Its
+ * values are kept as digests only.
+ *
+ * On the spare hsinit() fails with -errno where the directory cannot be
+ * entered or a soft limit is above what may be set there, and with
+ * HS_EINCOMPATIBLE where arguments or environment differ; hsmessage() names
+ * the first difference.  (A hard limit that may not be raised stays.)
+ *
+ * Errors, with hsmessage(): HS_EMISUSE, an unknown part; -E2BIG, more than
+ * 1 MiB; -errno, a part cannot be told; HS_EARENA, HS_ESTATE.  Then it is as
+ * it was before.
+ */
+int hsctxreg(unsigned what);
+
+/* When hooks are called. */
+enum hs_when {
+	HS_BEFORE_CHECKPOINT = 0,
+	HS_AFTER_RESTORE = 1,
+	HS_AT_PROMOTION = 2,
+	HS_AT_DEMOTION = 3,
+};
+
+/*
+ * Have fn(arg) called:
+ *
+ * HS_BEFORE_CHECKPOINT
+ *	in each hscpt() below an agent, in its thread, registered threads
+ *	stopped, before the state is asked for and copied: to bring into
+ *	checkpoint memory what is kept elsewhere.  It lengthens the pause.  It
+ *	may allocate checkpoint memory; hscpt(), hswait() and calls that
+ *	register something are refused (HS_EMISUSE).  Called again where the
+ *	checkpoint must be begun again.
+ * HS_AFTER_RESTORE
+ *	in hsinit() that returns HS_RESTORED, when all is back and every call
+ *	is allowed but hsinit() and hsfini(); registered signals come only
+ *	after the hooks.  Threads that a hook starts inherit that these are
+ *	blocked: better start them after hsinit().
+ * HS_AT_PROMOTION
+ *	in hsinit(), after those, also on a fresh start and without an agent:
+ *	this process serves now.
+ * HS_AT_DEMOTION
+ *	when it does no longer, once: in hsfini(), before anything is flushed,
+ *	in that thread; or, when another node became the primary, in a thread
+ *	of the library with all signals blocked, while hscpt() returns
+ *	HS_EFENCED everywhere.  Then hs-agent kills the process as soon as it
+ *	knows: there may be some milliseconds or none.  In an orderly demotion
+ *	hs-agent sends SIGTERM, and waits for the program to end for its
+ *	--stop-grace: call hsfini() then.
+ *
+ * Those of one occasion are called one after another by ascending order; of
+ * equal order, as they were registered; at a demotion as at a restore.  What
+ * depends on another has the higher order.  Hooks are the process's own, in no
+ * image: register those for restore and promotion before hsinit(), in each
+ * process.  There may be 64.
+ *
+ * Errors, with hsmessage(): HS_EMISUSE, -ENOSPC.
+ */
+int hshook(enum hs_when when, int order, void (*fn)(void *), void *arg);
+
+/*
+ * No longer; the first that was registered so.  If it is being called by
+ * another thread, that call goes on.  -ENOENT: there is none.
+ */
+int hsunhook(enum hs_when when, void (*fn)(void *), void *arg);
+
 /* Static text for a return code, 0 and positive ones included. */
 const char *hsstrerror(int rc);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "api/self.h"
 #include "base/why.h"
+#include "ckpt/extra.h"
 #include "ckpt/start.h"
 
 int
@@ -20,7 +21,9 @@ hsinit(const struct hs_options *opt)
 	if (rc < 0)
 		return hs_why(rc, "hsinit: %s", hs_err_text(rc));
 	rc = hs_start_run(&c, opt, hs_why_line(), HS_WHY_BYTES);
-	if (rc >= 0)
-		hs_self_set(c);
+	if (rc < 0)
+		return rc;
+	hs_self_set(c);
+	hs_extra_serve(rc == HS_RESTORED);
 	return rc;
 }

@@ -66,8 +66,10 @@ hs_ckpt_goto(struct hs_ckpt *c, enum hs_ckpt_state next)
 		return;
 	assert((ckpt_next[c->state] & BIT(next)) != 0);
 	c->state = next;
-	if (next == HS_CKPT_FENCED)
+	if (next == HS_CKPT_FENCED) {
 		c->protection = HS_FENCED;
+		hs_worker_nudge(c); /* it runs the hooks */
+	}
 	hs_ckpt_announce(c);
 }
 

@@ -5,7 +5,9 @@
 
 #include "ckpt/impl.h"
 #include "state/clock.h"
+#include "state/context.h"
 #include "state/fd.h"
+#include "state/hook.h"
 #include "state/memreg.h"
 #include "state/park.h"
 #include "state/section.h"
@@ -14,6 +16,7 @@
 /* In the order of their restore; they are queried in the reverse order. */
 static const struct hs_section_ops *const sections[] = {
 	&hs_memreg_section,	/* what the others may point to */
+	&hs_context_section,
 	&hs_clock_section,	/* before what keeps times of its clock */
 	&hs_fd_section,
 	NULL,
@@ -93,6 +96,7 @@ hs_extra_query(struct hs_ckpt *c)
 	size_t n = sizeof(sections) / sizeof(sections[0]) - 1;
 	int rc = 0;
 
+	hs_hook_run(HS_BEFORE_CHECKPOINT);
 	if (c->store == NULL && hs_clock_needed())
 		rc = create_store(c);
 	if (c->store == NULL)
@@ -127,6 +131,21 @@ hs_extra_begin(struct hs_ckpt *c)
 	if (c->store == NULL)
 		rc = create_store(c);
 	return rc < 0 ? rc : hs_memreg_bind(c->store);
+}
+
+void
+hs_extra_serve(bool restored)
+{
+	if (restored)
+		hs_hook_run(HS_AFTER_RESTORE);
+	hs_hook_run(HS_AT_PROMOTION);
+}
+
+void
+hs_extra_end(struct hs_ckpt *c)
+{
+	if (!atomic_exchange(&c->ended, true))
+		hs_hook_run(HS_AT_DEMOTION);
 }
 
 void

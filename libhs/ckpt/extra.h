@@ -10,6 +10,8 @@
 #ifndef HS_CKPT_EXTRA_H
 #define HS_CKPT_EXTRA_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct hs_ckpt;
@@ -35,6 +37,17 @@ HS_MUST_CHECK int hs_extra_restore(struct hs_ckpt *c);
  * records of what was registered before it.  hs_why() tells a failure.
  */
 HS_MUST_CHECK int hs_extra_begin(struct hs_ckpt *c);
+
+/*
+ * At the end of hsinit(), when the library is usable: the hooks, and then the
+ * signals that waited for it.
+ */
+void hs_extra_serve(bool restored);
+/*
+ * This process is no longer the primary, or is about to end: the hooks, once,
+ * whoever comes first.  No lock is held.
+ */
+void hs_extra_end(struct hs_ckpt *c);
 
 /* Free this process's view. */
 void hs_extra_fini(struct hs_ckpt *c);

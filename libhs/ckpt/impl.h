@@ -119,6 +119,7 @@ struct hs_ckpt {
 	pthread_t driver;
 
 	atomic_bool wanted;		/* the worker is, driver or not */
+	atomic_bool ended;		/* hs_extra_end() was */
 	atomic_uint_fast64_t ping_ns;	/* of the last one sent */
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ckpt/extra.h"
 #include "ckpt/impl.h"
 #include "ckpt/link.h"
 #include "ckpt/pump.h"
@@ -261,6 +262,8 @@ run_worker(void *arg)
 		pthread_mutex_lock(&c->io);
 		ns = run_io(c, &r, &step);
 		pthread_mutex_unlock(&c->io);
+		if (state_of(c) == HS_CKPT_FENCED)
+			hs_extra_end(c);
 		ns = min_u64(ns, run_stats(c, &r));
 		if (step == HS_SEND_IDLE) {
 			ns = min_u64(ns, run_reserve(c, &r));

@@ -51,6 +51,7 @@ UNIT_STATE = \
 	tests/unit/test_state_code.c \
 	tests/unit/test_state_memreg.c \
 	tests/unit/test_state_shadow.c \
+	tests/unit/test_state_context.c \
 	tests/unit/test_state_store.c
 check_PROGRAMS += tests/unit/unit_state
 TESTS += tests/unit/unit_state
@@ -91,11 +92,14 @@ tests_unit_unit_ckpt_LDADD = libhsckpt.la libhsnet.la libhsstate.la \
 	libhsmem.la libhswire.la libhsbase.la $(CUNIT_LIBS)
 
 UNIT_API = \
+	tests/unit/api_life.c tests/unit/api_life.h \
+	tests/unit/test_ckpt_peer.c tests/unit/test_ckpt_peer.h \
 	tests/unit/test_api_calls.c \
 	tests/unit/test_api_clock.c \
 	tests/unit/test_api_code.c \
 	tests/unit/test_api_memreg.c \
 	tests/unit/test_api_lock.c \
+	tests/unit/test_api_process.c \
 	tests/unit/test_api_thread.c \
 	tests/unit/threads.c tests/unit/threads.h
 check_PROGRAMS += tests/unit/unit_api
