@@ -10,6 +10,7 @@ tests_bench_service_SOURCES = $(BENCH_COMMON) \
 	tests/bench/bytes.c \
 	tests/bench/cost.c \
 	tests/bench/floor.c tests/bench/floor.h \
+	tests/bench/memreg.c \
 	tests/bench/modes.h \
 	tests/bench/pause.c \
 	tests/bench/picks.c tests/bench/picks.h \

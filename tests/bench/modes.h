@@ -13,6 +13,8 @@
 
 /* pause.c, below hs-agent --standalone */
 _Noreturn void mode_pause(size_t mib, uint64_t seed);
+/* memreg.c, below hs-agent --standalone */
+_Noreturn void mode_memreg(uint64_t seed);
 /* bytes.c, below hs-agent --standalone */
 _Noreturn void mode_bytes(uint64_t seed);
 /* restore.c, below hs-agent --standalone */

@@ -17,6 +17,7 @@ usage(void)
 {
 	(void)fprintf(stderr,
 	    "usage: service SEED pause MIB\n"
+	    "       service SEED memreg\n"
 	    "       service SEED bytes\n"
 	    "       service SEED restore MIB FILE\n"
 	    "       service SEED cost\n"
@@ -83,6 +84,8 @@ main(int argc, char **argv)
 	seed = strtoull(argv[1], NULL, 0);
 	if (strcmp(mode, "pause") == 0 && argc == 4)
 		mode_pause(strtoul(argv[3], NULL, 0), seed);
+	if (strcmp(mode, "memreg") == 0 && argc == 3)
+		mode_memreg(seed);
 	if (strcmp(mode, "bytes") == 0 && argc == 3)
 		mode_bytes(seed);
 	if (strcmp(mode, "restore") == 0 && argc == 5)
