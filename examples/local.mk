@@ -36,3 +36,12 @@ tests_unit_unit_examples_LDADD = libhotspare.la $(CUNIT_LIBS)
 endif
 dist_check_SCRIPTS += examples/tenlines/adapting.test
 TESTS += examples/tenlines/adapting.test
+
+# What docs/ADAPTING.md prints of single steps.
+noinst_PROGRAMS += examples/adapting/code examples/adapting/memory
+examples_adapting_code_SOURCES = examples/adapting/code.c
+examples_adapting_code_LDADD = libhotspare.la
+examples_adapting_memory_SOURCES = examples/adapting/memory.c
+examples_adapting_memory_LDADD = libhotspare.la
+dist_check_SCRIPTS += examples/adapting/adapting.test
+TESTS += examples/adapting/adapting.test
