@@ -3,6 +3,9 @@
 
 /* The first whose probe says so has the descriptor. */
 const struct hs_fd_ops *const hs_fd_kinds[] = {
+	&hs_fd_file,
+	&hs_fd_dir,
 	&hs_fd_pipe,
+	&hs_fd_tty,
 	NULL,
 };

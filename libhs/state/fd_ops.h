@@ -25,7 +25,8 @@
 #define HS_FD_HEAD_BYTES 8192
 #define HS_FD_BODY_MAX ((size_t)256 << 20)
 #define HS_FD_PART_BYTES ((size_t)64 << 10)
-#define HS_FD_PATH_BYTES 4096
+/* With its NUL; longer paths are refused. */
+#define HS_FD_PATH_BYTES 2048
 
 /* Permanent: they are in images. */
 enum hs_fd_id {
@@ -132,6 +133,9 @@ HS_MUST_CHECK int hs_fd_restore_place(int number, int new,
 /* All kinds, NULL at the end, in the order in which they are asked. */
 extern const struct hs_fd_ops *const hs_fd_kinds[];
 extern const struct hs_fd_ops hs_fd_app;
+extern const struct hs_fd_ops hs_fd_dir;
+extern const struct hs_fd_ops hs_fd_file;
 extern const struct hs_fd_ops hs_fd_pipe;
+extern const struct hs_fd_ops hs_fd_tty;
 
 #endif
