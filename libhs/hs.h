@@ -26,8 +26,9 @@
  * Threads: every call here may be made from any thread once hsinit() has
  * returned, and several may run at once; hsinit() and hsfini() must run
  * alone.  A checkpoint is of the memory as it is while hscpt() copies it: a
- * thread that writes to checkpoint memory meanwhile may have its write in this
- * checkpoint or in the next, word by word; it is never lost.
+ * thread that is neither stopped for it (hsthreadreg) nor kept out of it
+ * (hsenter, locks) may have a write in this checkpoint or in the next, word by
+ * word; it is never lost.
  *
  * Signals: only hsstrerror(), hsversion() and the calls of hsclock() are
  * async-signal-safe.
@@ -184,7 +185,9 @@ void *hsfind(const char *name);
  * administrator allows the service to go on without.  While it is unknown
  * whether a vanished spare may take over, the call waits.  HS_EAGAIN: only with
  * HS_TRY.  HS_EFENCED: another node is primary; whatever this process says now
- * may contradict it.
+ * may contradict it.  HS_ESTOP, HS_ELOCK: a thread did not come to a safepoint
+ * in time, or the lock rule is broken (see Threads, below); nothing was taken,
+ * and hsmessage() has a line.
  *
  * With HS_NOWAIT, should the cluster's messaging break, what was on its way is
  * given up, and the next checkpoint says all of it: so take one again when an
@@ -538,6 +541,40 @@ const char *hsversion(void);
  *
  * None of these calls is async-signal-safe.
  */
+
+/*
+ * Register the calling thread: from now on checkpoints wait for it to come to a
+ * safepoint, and it is part of them.  In a restored program hsthreadstart()
+ * makes it anew, with the name, stack size, blocked signals, scheduling and
+ * CPUs that it has now; it begins with fn(arg), and finds in checkpoint memory
+ * how far it was.  name has 1 to 15 bytes.  arg is NULL or in checkpoint
+ * memory; fn is in the program or a shared object that has a build-id.  The
+ * thread is unregistered when it ends, or by hsthreadunreg(), which is due
+ * before hsfini().  In one that is registered as the same already, as those are
+ * that hsthreadstart() made, nothing happens: 0.
+ *
+ * fn NULL: only wait for the thread (say, the one that runs main()); whoever
+ * makes it in a restored program registers it again.
+ *
+ * With a line in hsmessage(): HS_EMISUSE: a bad name, arg is elsewhere, the
+ * thread is registered as another, or hsthreadstart() is due; HS_ECODE: fn
+ * cannot be found on a spare; HS_ELOCK: it holds a lock or is in a region;
+ * HS_EARENA, -ENOMEM, HS_ESTATE.
+ */
+int hsthreadreg(const char *name, void (*fn)(void *), void *arg);
+/* HS_EMISUSE: it is not registered; HS_ELOCK. */
+int hsthreadunreg(void);
+
+/*
+ * After HS_RESTORED, once the program is ready for its threads: make those that
+ * were registered, detached and registered again, all or none.  Returns how
+ * many.  Until then hscpt() returns HS_EMISUSE, for what it took would be a
+ * program without them.  Nothing after HS_FRESH, or the second time: 0.
+ *
+ * -EPERM: a thread's scheduling is not allowed here; -EAGAIN, -ENOMEM: no more
+ * threads; hsmessage() says which.  HS_ELOCK; HS_ESTATE.
+ */
+int hsthreadstart(void);
 
 /*
  * A safepoint: if a checkpoint is being taken, wait until its copy is made.

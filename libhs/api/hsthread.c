@@ -6,7 +6,51 @@
 #define HS_PARK_INLINE
 #include "hs.h"
 
+#include "api/self.h"
+#include "base/why.h"
+#include "ckpt/crew.h"
 #include "state/park.h"
+
+/* A registered thread ends.  After hsfini() it has no record any more. */
+static void
+end_thread(void *arg)
+{
+	struct hs_ckpt *c = hs_self_ckpt();
+	int rc;
+
+	(void)arg;
+	rc = c != NULL ? hs_crew_unreg(c) : hs_park_unregister();
+	/* With a lock in its hands: the record stays, and hscpt() says why. */
+	(void)rc;
+}
+
+int
+hsthreadreg(const char *name, void (*fn)(void *), void *arg)
+{
+	struct hs_ckpt *c = hs_self_ckpt();
+
+	if (c == NULL)
+		return hs_why(HS_ESTATE, "hsthreadreg: call hsinit() first");
+	return hs_crew_reg(c, name, fn, arg, end_thread);
+}
+
+int
+hsthreadunreg(void)
+{
+	struct hs_ckpt *c = hs_self_ckpt();
+
+	return c != NULL ? hs_crew_unreg(c) : hs_park_unregister();
+}
+
+int
+hsthreadstart(void)
+{
+	struct hs_ckpt *c = hs_self_ckpt();
+
+	if (c == NULL)
+		return hs_why(HS_ESTATE, "hsthreadstart: call hsinit() first");
+	return hs_crew_start(c, end_thread);
+}
 
 int
 hsthreadtimeout(int ms)

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/why.h"
 #include "ckpt/drive.h"
 #include "ckpt/impl.h"
 #include "ckpt/link.h"
 #include "ckpt/start.h"
 #include "ckpt/worker.h"
 #include "state/park.h"
+#include "state/thread.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
@@ -254,6 +256,11 @@ hs_ckpt_take(struct hs_ckpt *c, unsigned how, uint64_t *epoch)
 		rc = hs_park_check("hscpt");
 		return rc < 0 ? rc : take_alone(how, epoch);
 	}
+	if (hs_thread_pending() != 0)
+		return hs_why(HS_EMISUSE,
+		    "hscpt: %u registered threads of the restored program are "
+		    "not running yet: call hsthreadstart() first",
+		    hs_thread_pending());
 	began = hs_park_begin("hscpt");
 	if (began < 0)
 		return began;

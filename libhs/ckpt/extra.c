@@ -12,6 +12,7 @@
 #include "state/park.h"
 #include "state/section.h"
 #include "state/store.h"
+#include "state/thread.h"
 
 /* In the order of their restore; they are queried in the reverse order. */
 static const struct hs_section_ops *const sections[] = {
@@ -19,6 +20,7 @@ static const struct hs_section_ops *const sections[] = {
 	&hs_context_section,
 	&hs_clock_section,	/* before what keeps times of its clock */
 	&hs_fd_section,
+	&hs_thread_section,
 	NULL,
 };
 

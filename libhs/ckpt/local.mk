@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libhsckpt.la
 libhsckpt_la_SOURCES =
 libhsckpt_la_SOURCES += libhs/ckpt/ack.c libhs/ckpt/ack.h
 libhsckpt_la_SOURCES += libhs/ckpt/ckpt.c libhs/ckpt/ckpt.h
+libhsckpt_la_SOURCES += libhs/ckpt/crew.c libhs/ckpt/crew.h
 libhsckpt_la_SOURCES += libhs/ckpt/impl.h
 libhsckpt_la_SOURCES += libhs/ckpt/drive.c libhs/ckpt/drive.h
 libhsckpt_la_SOURCES += libhs/ckpt/extra.c libhs/ckpt/extra.h

@@ -30,3 +30,4 @@ libhsstate_la_SOURCES += libhs/state/procfile.c libhs/state/procfile.h
 libhsstate_la_SOURCES += libhs/state/section.h
 libhsstate_la_SOURCES += libhs/state/shadow.c libhs/state/shadow.h
 libhsstate_la_SOURCES += libhs/state/store.c libhs/state/store.h
+libhsstate_la_SOURCES += libhs/state/thread.c libhs/state/thread.h

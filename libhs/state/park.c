@@ -195,7 +195,8 @@ end_thread(void *arg)
 		STORE_RELEASE(&park.is_abandoned, 1);
 		pthread_mutex_unlock(&park.lock);
 	}
-	self->reg = self->base = self->locks = 0;
+	STORE(&self->reg, 0);
+	self->base = self->locks = 0;
 	STORE_RELEASE(&self->busy, 0);
 	hs_park_arrive();
 	pthread_mutex_lock(&park.lock);
@@ -217,6 +218,19 @@ hs_park_lives(pid_t tid)
 		t = t->next;
 	pthread_mutex_unlock(&park.lock);
 	return t != NULL;
+}
+
+unsigned
+hs_park_registered(void)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&park.lock);
+	for (const struct hs_park_thread *t = park.threads; t != NULL;
+	     t = t->next)
+		n += LOAD(&t->self->reg);
+	pthread_mutex_unlock(&park.lock);
+	return n;
 }
 
 void
@@ -459,7 +473,8 @@ hs_park_register(const char *name, void (*end)(void *), void *arg)
 	pthread_mutex_unlock(&park.lock);
 	t->end = end;
 	t->end_arg = arg;
-	self->reg = self->base = 1;
+	STORE(&self->reg, 1);
+	self->base = 1;
 	raise_busy(1);
 	return 0;
 }
@@ -477,7 +492,7 @@ hs_park_unregister(void)
 	if (rc < 0)
 		return rc;
 	self->thread->end = NULL;
-	self->reg = 0;
+	STORE(&self->reg, 0);
 	become_idle();
 	return 0;
 }

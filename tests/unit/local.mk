@@ -81,7 +81,9 @@ tests_unit_unit_net_LDADD = libhsnet.la libhsbase.la $(CUNIT_LIBS)
 UNIT_CKPT = \
 	tests/unit/test_ckpt_peer.c tests/unit/test_ckpt_peer.h \
 	tests/unit/test_ckpt_ack.c \
+	tests/unit/test_ckpt_crew.c \
 	tests/unit/test_ckpt_fault.c \
+	tests/unit/threads.c tests/unit/threads.h \
 	tests/unit/test_ckpt_levels.c \
 	tests/unit/test_ckpt_start.c \
 	tests/unit/test_ckpt_stream.c

@@ -37,6 +37,9 @@ check_no_state(void)
 	CU_ASSERT_EQUAL(hsstatus(&st), HS_ESTATE);
 	CU_ASSERT_EQUAL(hsfdreg(0, 0), HS_ESTATE);
 	CU_ASSERT_EQUAL(hsfdunreg(0), HS_ESTATE);
+	CU_ASSERT_EQUAL(hsthreadreg("t", NULL, NULL), HS_ESTATE);
+	CU_ASSERT_EQUAL(hsthreadunreg(), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hsthreadstart(), HS_ESTATE);
 	CU_ASSERT_EQUAL(hsfini(-1), HS_ESTATE);
 }
 

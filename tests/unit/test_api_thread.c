@@ -391,7 +391,31 @@ checkpoint_in_a_region_is_refused(void)
 	CU_ASSERT_EQUAL(hsfini(0), 0);
 }
 
-HS_SUITE(api_thread, HS_TEST(registered_threads_stand_still),
+static void
+never_run(void *arg)
+{
+	(void)arg;
+	CU_FAIL("started by itself");
+}
+
+static void
+calls_are_the_same_without_an_agent(void)
+{
+	CU_ASSERT_EQUAL_FATAL(hsinit(NULL), HS_FRESH);
+	CU_ASSERT_EQUAL(hsthreadstart(), 0);
+	CU_ASSERT_EQUAL(hsthreadreg("main", never_run, NULL), 0);
+	CU_ASSERT_EQUAL(hsthreadreg("main", never_run, NULL), 0);
+	CU_ASSERT_EQUAL(hsthreadreg("other", never_run, NULL), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hscpt(HS_SEALED, NULL), 0);
+	CU_ASSERT_EQUAL(hssafepoint(), 0);
+	CU_ASSERT_EQUAL(hsthreadstart(), 0);
+	CU_ASSERT_EQUAL(hsthreadunreg(), 0);
+	CU_ASSERT_EQUAL(hsthreadunreg(), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hsfini(0), 0);
+}
+
+HS_SUITE(api_thread, HS_TEST(calls_are_the_same_without_an_agent),
+    HS_TEST(registered_threads_stand_still),
     HS_TEST(endless_checkpoints_starve_nobody),
     HS_TEST(blocked_threads_count_as_parked),
     HS_TEST(regions_are_whole_or_not_begun),

@@ -6,7 +6,7 @@
 
 #include <CUnit/CUnit.h>
 
-#include "hs.h"
+#include "base/why.h"
 #include "state/park.h"
 
 void
@@ -70,5 +70,5 @@ void
 worker_keep(struct worker *w, int rc)
 {
 	w->rc = rc;
-	(void)snprintf(w->message, sizeof(w->message), "%s", hsmessage());
+	(void)snprintf(w->message, sizeof(w->message), "%s", hs_why_line());
 }
