@@ -39,7 +39,8 @@ tests_unit_unit_sqlite_SOURCES = tests/unit/main.c tests/unit/suite.h \
 	$(SQLITE_VFS) \
 	tests/unit/sqlite_tools.c tests/unit/sqlite_tools.h \
 	tests/unit/test_sqlite_commit.c \
-	tests/unit/test_sqlite_store.c
+	tests/unit/test_sqlite_store.c \
+	tests/unit/test_sqlite_vfs.c
 tests_unit_unit_sqlite_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS) \
 	$(SQLITE_CFLAGS) -DSQLITE_CORE
 tests_unit_unit_sqlite_LDFLAGS = $(AM_LDFLAGS) \
