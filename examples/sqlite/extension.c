@@ -7,13 +7,16 @@
  *					every database that is opened from now
  *					on is, unless its URI names another VFS
  *
- * Loading it is the program's hsinit(): on a spare it waits for its turn.
+ * Loading it is the program's hsinit(): on a spare it waits for its turn.  It
+ * may be preloaded instead, see preload.c.
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <sqlite3ext.h>
 
+#include "examples/sqlite/preload.h"
 #include "examples/sqlite/vfs.h"
 
 SQLITE_EXTENSION_INIT1
@@ -54,4 +57,15 @@ sqlite3_hotspare_default_init(sqlite3 *db, char **error,
 	(void)db;
 	SQLITE_EXTENSION_INIT2(api);
 	return start(true, error);
+}
+
+int
+preload_enter(sqlite3 *db, char **error, const sqlite3_api_routines *api)
+{
+	int rc;
+
+	(void)db;
+	SQLITE_EXTENSION_INIT2(api);
+	rc = start(getenv("HS_SQLITE_DEFAULT") != NULL, error);
+	return rc == SQLITE_OK_LOAD_PERMANENTLY ? SQLITE_OK : rc;
 }

@@ -12,7 +12,8 @@ SQLITE_VFS = \
 if HAVE_SQLITE
 # $(libdir)/hotspare/hotspare.so; SQLite itself is whatever loads it.
 pkglib_LTLIBRARIES += hotspare.la
-hotspare_la_SOURCES = $(SQLITE_VFS) examples/sqlite/extension.c
+hotspare_la_SOURCES = $(SQLITE_VFS) examples/sqlite/extension.c \
+	examples/sqlite/preload.c examples/sqlite/preload.h
 hotspare_la_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 hotspare_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
 hotspare_la_LIBADD = libhotspare.la
@@ -30,7 +31,7 @@ noinst_PROGRAMS += tests/rig/client_sqlite
 tests_rig_client_sqlite_SOURCES = \
 	tests/rig/client_link.c tests/rig/client_link.h \
 	tests/rig/client_sqlite.c
-TESTS += tests/rig/sqlite.test
+TESTS += tests/rig/sqlite.test tests/rig/sqlite-shell.test
 
 if HAVE_CUNIT
 check_PROGRAMS += tests/unit/unit_sqlite
@@ -50,5 +51,5 @@ tests_unit_unit_sqlite_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_unit_sqlite_LDADD = libhotspare.la $(CUNIT_LIBS) $(SQLITE_LIBS)
 endif
 endif
-dist_check_SCRIPTS += tests/rig/sqlite.test
+dist_check_SCRIPTS += tests/rig/sqlite.test tests/rig/sqlite-shell.test
 EXTRA_DIST += tests/rig/sqlite.sh

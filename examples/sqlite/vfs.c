@@ -212,8 +212,8 @@ parse_bytes(const char *text)
 	return v << (10 * (unit - units + 1));
 }
 
-static int
-start_checkpointing(const char **why)
+int
+vfs_begin(const char **why)
 {
 	struct hs_status st = { .size = sizeof(st) };
 	struct hs_options opt = HS_OPTIONS;
@@ -239,7 +239,7 @@ prepare_shared(const char **why)
 {
 	int rc;
 
-	rc = start_checkpointing(why);
+	rc = vfs_begin(why);
 	if (rc < 0)
 		return rc;
 	gate_init(&shared.gate);

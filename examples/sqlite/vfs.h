@@ -23,9 +23,15 @@
 #define VFS_NAME "hotspare"
 
 /*
- * Call hsinit(), unless the program has, and register the VFS; as the default
- * one if so wanted.  On a spare this returns when it takes over.  Again is
- * fine.  0; or negative, and *why is static text or hsmessage().
+ * hsinit(), unless the program has called it: on a spare this returns when it
+ * takes over.  No call of SQLite's.  0; or negative, and *why is static text or
+ * hsmessage().
+ */
+int vfs_begin(const char **why);
+
+/*
+ * The same, and register the VFS; as the default one if so wanted.  Again is
+ * fine.
  *
  * Environment: HS_SQLITE_BYTES is the size of checkpoint memory, with K, M or
  * G; HS_SQLITE_SPARE is what a database does without a spare, where its
