@@ -56,6 +56,7 @@ state_end(void)
 {
 	const struct hs_fd_reg *d;
 	struct hs_store_rec rec;
+	void *slots;
 	int fd;
 
 	while ((d = hs_fd_table_next(-1)) != NULL) {
@@ -67,7 +68,8 @@ state_end(void)
 	hs_fd_section.forget();
 	/* The directory and its slots are the arena's, and go with it. */
 	CU_ASSERT_EQUAL(lent, 2);
-	free(*(void **)((char *)hs_store_dir(store) + 16));
+	memcpy(&slots, (char *)hs_store_dir(store) + 16, sizeof(slots));
+	free(slots);
 	free(hs_store_dir(store));
 	hs_store_destroy(store);
 }
