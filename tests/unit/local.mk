@@ -48,7 +48,10 @@ UNIT_STATE = \
 	tests/unit/test_state_clock.c \
 	tests/unit/state_tools.c tests/unit/state_tools.h \
 	tests/unit/test_state_fd_file.c \
+	tests/unit/test_state_fd_event.c \
 	tests/unit/test_state_fd_pipe.c \
+	tests/unit/test_state_fd_signal.c \
+	tests/unit/test_state_fd_timer.c \
 	tests/unit/test_state_code.c \
 	tests/unit/test_state_memreg.c \
 	tests/unit/test_state_shadow.c \

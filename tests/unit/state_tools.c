@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/why.h"
+#include "state/fd_record.h"
 #include "state/fd_table.h"
 #include "tests/unit/suite.h"
 
@@ -161,6 +162,42 @@ state_says(const char *text)
 	if (!says)
 		printf("\n  \"%s\" is not in: %s\n", text, hs_why_line());
 	return says;
+}
+
+void
+state_damage(int fd, size_t off, uint8_t v)
+{
+	struct hs_store_rec rec;
+	uint8_t *copy;
+
+	CU_ASSERT_EQUAL_FATAL(hs_store_get(store, HS_STORE_FD, (uint64_t)fd,
+				  &rec),
+	    0);
+	off += HS_FD_RECORD_HEAD;
+	CU_ASSERT_FATAL(off < rec.len);
+	copy = malloc(rec.len);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(copy);
+	memcpy(copy, rec.bytes, rec.len);
+	copy[off] = v;
+	CU_ASSERT_EQUAL(hs_store_put(store, HS_STORE_FD, (uint64_t)fd, copy,
+			    rec.len),
+	    0);
+	free(copy);
+}
+
+void
+state_forget(int fd)
+{
+	struct hs_store_rec rec;
+	uint64_t key = (uint64_t)fd;
+
+	while (hs_store_next(store, HS_STORE_FD, key, &rec) == 1) {
+		key = rec.key + 1;
+		if ((uint32_t)rec.key == (uint32_t)fd)
+			CU_ASSERT_EQUAL(hs_store_del(store, HS_STORE_FD,
+					    rec.key),
+			    0);
+	}
 }
 
 int

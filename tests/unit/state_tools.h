@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "state/fd.h"
 #include "state/store.h"
@@ -38,6 +39,14 @@ bool state_says(const char *text);
 
 /* All records, as one string of bytes to compare; the caller frees it. */
 size_t state_dump(void **out);
+
+/*
+ * Byte off of the kind's own part of the record of fd becomes v, as by a
+ * library that writes what this one refuses: the checksum is right.
+ */
+void state_damage(int fd, size_t off, uint8_t v);
+/* The records of fd, which could not be restored, go. */
+void state_forget(int fd);
 
 /* How many descriptors are open in this process. */
 int state_open_fds(void);
