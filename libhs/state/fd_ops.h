@@ -138,6 +138,7 @@ extern const struct hs_fd_ops hs_fd_event;
 extern const struct hs_fd_ops hs_fd_file;
 extern const struct hs_fd_ops hs_fd_pipe;
 extern const struct hs_fd_ops hs_fd_signal;
+extern const struct hs_fd_ops hs_fd_tcp;
 extern const struct hs_fd_ops hs_fd_timer;
 extern const struct hs_fd_ops hs_fd_tty;
 
