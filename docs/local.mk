@@ -15,6 +15,7 @@ EXTRA_DIST += README.md \
 	docs/adr/0008-a-role-begins-with-plain-answers.md \
 	docs/adr/0009-additional-state-is-memory.md \
 	docs/adr/0010-shadows-of-memory.md \
+	docs/adr/0011-datagrams-come-back-through-the-loopback.md \
 	docs/format/message.md \
 	docs/format/records.md \
 	docs/format/state.md \

@@ -371,13 +371,13 @@ void hsclockts(uint64_t deadline, struct timespec *ts);
  */
 #define HS_FD_CONTENT 0x1	/* of a file: its content travels, too */
 #define HS_FD_SAME 0x2		/* of a file: the spare's must be equal */
+#define HS_FD_EMPTY 0x4		/* of a UDP socket: unread datagrams stay */
 
 /*
- * Register fd; how is 0 or, for a regular file, one of the above.  It is asked
- * for its state at each checkpoint from the next one on.  0; HS_EFD:
- * this descriptor cannot be carried over, and hsmessage() says why and what to
- * do instead; HS_EMISUSE: it is registered already, or a bad how; HS_ESTATE;
- * HS_EARENA; -ENOMEM.
+ * Register fd; how is 0 or what goes with its kind.  It is asked for its state
+ * at each checkpoint from the next one on.  0; HS_EFD: this descriptor cannot
+ * be carried over, and hsmessage() says why and what to do instead; HS_EMISUSE:
+ * it is registered already, or a bad how; HS_ESTATE; HS_EARENA; -ENOMEM.
  *
  * From then on hscpt() fails with HS_EFD, and takes nothing, where a registered
  * number was closed or became another file, or where the other end of a

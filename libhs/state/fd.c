@@ -212,9 +212,11 @@ hs_fd_register(int fd, unsigned how)
 
 	if (fd < 0)
 		return hs_why(HS_EMISUSE, "hsfdreg(%d): no descriptor", fd);
-	if ((how & ~(unsigned)(HS_FD_CONTENT | HS_FD_SAME)) != 0)
+	if ((how & ~(unsigned)(HS_FD_CONTENT | HS_FD_SAME | HS_FD_EMPTY)) != 0)
 		return hs_why(HS_EMISUSE,
-		    "hsfdreg(%d): how may be HS_FD_CONTENT or HS_FD_SAME", fd);
+		    "hsfdreg(%d): how has bits that are none of HS_FD_CONTENT, "
+		    "HS_FD_SAME, HS_FD_EMPTY",
+		    fd);
 	if (hs_fd_table_get(fd) != NULL)
 		return hs_why(HS_EMISUSE,
 		    "hsfdreg(%d): it is registered: call hsfdunreg(%d) before "

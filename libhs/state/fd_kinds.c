@@ -8,6 +8,7 @@ const struct hs_fd_ops *const hs_fd_kinds[] = {
 	&hs_fd_pipe,
 	&hs_fd_tty,
 	&hs_fd_tcp,
+	&hs_fd_udp,
 	&hs_fd_event,
 	&hs_fd_timer,
 	&hs_fd_signal,

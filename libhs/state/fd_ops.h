@@ -141,5 +141,6 @@ extern const struct hs_fd_ops hs_fd_signal;
 extern const struct hs_fd_ops hs_fd_tcp;
 extern const struct hs_fd_ops hs_fd_timer;
 extern const struct hs_fd_ops hs_fd_tty;
+extern const struct hs_fd_ops hs_fd_udp;
 
 #endif
