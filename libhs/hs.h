@@ -380,9 +380,9 @@ void hsclockts(uint64_t deadline, struct timespec *ts);
  * it is registered already, or a bad how; HS_ESTATE; HS_EARENA; -ENOMEM.
  *
  * From then on hscpt() fails with HS_EFD, and takes nothing, where a registered
- * number was closed or became another file, or where the other end of a
- * registered pipe or socket pair is open and not registered.  hsmessage() says
- * which and why.
+ * number was closed or became another file, where the other end of a registered
+ * pipe or socket pair is open and not registered, or where an epoll watches
+ * what is not registered.  hsmessage() says which and why.
  */
 int hsfdreg(int fd, unsigned how);
 

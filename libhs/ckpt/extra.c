@@ -7,6 +7,7 @@
 #include "state/clock.h"
 #include "state/context.h"
 #include "state/fd.h"
+#include "state/fd_epoll.h"
 #include "state/hook.h"
 #include "state/memreg.h"
 #include "state/park.h"
@@ -60,6 +61,7 @@ create_store(struct hs_ckpt *c)
 	const struct hs_store_mem mem = lender(c);
 	int rc;
 
+	hs_fd_epoll_own(c->event_fd);
 	rc = hs_store_create(&c->store, &mem);
 	if (rc == 0)
 		hs_arena_state_set(c->arena, hs_store_dir(c->store));
@@ -117,6 +119,7 @@ hs_extra_restore(struct hs_ckpt *c)
 
 	if (dir == NULL)
 		return 0;
+	hs_fd_epoll_own(c->event_fd);
 	rc = hs_store_attach(&c->store, &mem, dir);
 	for (size_t i = 0; rc == 0 && sections[i] != NULL; i++)
 		rc = sections[i]->restore(c->store);
@@ -156,6 +159,7 @@ hs_extra_fini(struct hs_ckpt *c)
 	for (size_t i = 0; sections[i] != NULL; i++)
 		if (sections[i]->forget != NULL)
 			sections[i]->forget();
+	hs_fd_epoll_own(-1);
 	hs_store_destroy(c->store);
 	c->store = NULL;
 }

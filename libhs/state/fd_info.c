@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define FIRST_BYTES 4096
 
 int
 hs_fd_info_link(int fd, char *buf, size_t size)
@@ -57,6 +60,26 @@ hs_fd_info_read(int fd, char *buf, size_t size)
 		return rc;
 	buf[len] = '\0';
 	return (int)len;
+}
+
+int
+hs_fd_info_whole(int fd, char **buf, size_t *size)
+{
+	int rc = -EMSGSIZE;
+
+	if (*size != 0)
+		rc = hs_fd_info_read(fd, *buf, *size);
+	while (rc == -EMSGSIZE) {
+		const size_t more = *size == 0 ? FIRST_BYTES : *size * 2;
+		char *p = realloc(*buf, more);
+
+		if (p == NULL)
+			return -ENOMEM;
+		*buf = p;
+		*size = more;
+		rc = hs_fd_info_read(fd, p, more);
+	}
+	return rc;
 }
 
 const char *

@@ -16,6 +16,11 @@ HS_MUST_CHECK int hs_fd_info_link(int fd, char *buf, size_t size);
 bool hs_fd_info_is(int fd, const char *link);
 /* /proc/self/fdinfo/N, terminated: length, or -errno. */
 HS_MUST_CHECK int hs_fd_info_read(int fd, char *buf, size_t size);
+/*
+ * The same into *buf of *size bytes, or more: realloc()ed, and to be freed by
+ * the caller.  -ENOMEM.
+ */
+HS_MUST_CHECK int hs_fd_info_whole(int fd, char **buf, size_t *size);
 /* In such a text, what follows "key:" and blanks; NULL. */
 const char *hs_fd_info_find(const char *info, const char *key);
 

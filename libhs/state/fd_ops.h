@@ -134,6 +134,7 @@ HS_MUST_CHECK int hs_fd_restore_place(int number, int new,
 extern const struct hs_fd_ops *const hs_fd_kinds[];
 extern const struct hs_fd_ops hs_fd_app;
 extern const struct hs_fd_ops hs_fd_dir;
+extern const struct hs_fd_ops hs_fd_epoll;
 extern const struct hs_fd_ops hs_fd_event;
 extern const struct hs_fd_ops hs_fd_file;
 extern const struct hs_fd_ops hs_fd_pipe;

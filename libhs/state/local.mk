@@ -17,6 +17,7 @@ libhsstate_la_SOURCES += libhs/state/fd_record.c libhs/state/fd_record.h
 libhsstate_la_SOURCES += libhs/state/fd_restore.c libhs/state/fd_restore.h
 libhsstate_la_SOURCES += libhs/state/fd_table.c libhs/state/fd_table.h
 libhsstate_la_SOURCES += libhs/state/fd_tty.c
+libhsstate_la_SOURCES += libhs/state/fd_epoll.c libhs/state/fd_epoll.h
 libhsstate_la_SOURCES += libhs/state/fd_event.c
 libhsstate_la_SOURCES += libhs/state/fd_feed.c libhs/state/fd_feed.h
 libhsstate_la_SOURCES += libhs/state/fd_inet.c libhs/state/fd_inet.h

@@ -54,6 +54,7 @@ UNIT_STATE = \
 	tests/unit/test_state_fd_tcp.c \
 	tests/unit/test_state_fd_timer.c \
 	tests/unit/test_state_fd_udp.c \
+	tests/unit/test_state_fd_epoll.c \
 	tests/unit/test_state_code.c \
 	tests/unit/test_state_memreg.c \
 	tests/unit/test_state_shadow.c \
