@@ -45,6 +45,7 @@ dist_man_MANS += docs/man/hseventfd.3
 dist_man_MANS += docs/man/hsfdkind.3
 dist_man_MANS += docs/man/hsfdreg.3
 dist_man_MANS += docs/man/hsfdunreg.3
+dist_man_MANS += docs/man/hsfdwatch.3
 dist_man_MANS += docs/man/hsfind.3
 dist_man_MANS += docs/man/hsfini.3
 dist_man_MANS += docs/man/hsfree.3

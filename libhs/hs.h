@@ -390,6 +390,17 @@ int hsfdreg(int fd, unsigned how);
 int hsfdunreg(int fd);
 
 /*
+ * As inotify_add_watch(2), on a registered inotify; the path, which the kernel
+ * does not tell, is kept with the watch.  A path that is not on the spare is as
+ * one that was deleted: IN_IGNORED is read for it.  Events that were not read
+ * are lost with the machine: after HS_RESTORED, look at what is watched once,
+ * as after IN_Q_OVERFLOW.  The watch, 1 or more; HS_EMISUSE: fd is no
+ * registered inotify, or path is NULL; HS_ESTATE; -errno.  hsmessage() says
+ * why.
+ */
+int hsfdwatch(int fd, const char *path, uint32_t mask);
+
+/*
  * A kind of descriptor of the program's own, asked before the built-in ones.
  * The callbacks run inside library calls: query in the pause of hscpt(), where
  * it must not wait; none may call the library.

@@ -4,6 +4,7 @@
 #include "ckpt/extra.h"
 #include "state/fd.h"
 #include "state/fd_app.h"
+#include "state/fd_inotify.h"
 
 static int
 refuse_early(const char *call)
@@ -41,6 +42,25 @@ hsfdunreg(int fd)
 	if (rc < 0)
 		return hs_why(rc, "hsfdunreg(%d): %s", fd, hs_err_text(rc));
 	rc = hs_fd_unregister(s, fd);
+	hs_extra_unlock(c);
+	return rc;
+}
+
+int
+hsfdwatch(int fd, const char *path, uint32_t mask)
+{
+	struct hs_ckpt *c = hs_self_ckpt();
+	struct hs_store *s;
+	int rc;
+
+	if (c == NULL)
+		return refuse_early("hsfdwatch");
+	if (path == NULL)
+		return hs_why(HS_EMISUSE, "hsfdwatch(%d): path is NULL", fd);
+	rc = hs_extra_lock(c, &s);
+	if (rc < 0)
+		return hs_why(rc, "hsfdwatch(%d): %s", fd, hs_err_text(rc));
+	rc = hs_fd_inotify_watch(fd, path, mask);
 	hs_extra_unlock(c);
 	return rc;
 }

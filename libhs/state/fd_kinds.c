@@ -13,5 +13,6 @@ const struct hs_fd_ops *const hs_fd_kinds[] = {
 	&hs_fd_timer,
 	&hs_fd_signal,
 	&hs_fd_epoll,
+	&hs_fd_inotify,
 	NULL,
 };

@@ -137,6 +137,7 @@ extern const struct hs_fd_ops hs_fd_dir;
 extern const struct hs_fd_ops hs_fd_epoll;
 extern const struct hs_fd_ops hs_fd_event;
 extern const struct hs_fd_ops hs_fd_file;
+extern const struct hs_fd_ops hs_fd_inotify;
 extern const struct hs_fd_ops hs_fd_pipe;
 extern const struct hs_fd_ops hs_fd_signal;
 extern const struct hs_fd_ops hs_fd_tcp;

@@ -21,6 +21,7 @@ libhsstate_la_SOURCES += libhs/state/fd_epoll.c libhs/state/fd_epoll.h
 libhsstate_la_SOURCES += libhs/state/fd_event.c
 libhsstate_la_SOURCES += libhs/state/fd_feed.c libhs/state/fd_feed.h
 libhsstate_la_SOURCES += libhs/state/fd_inet.c libhs/state/fd_inet.h
+libhsstate_la_SOURCES += libhs/state/fd_inotify.c libhs/state/fd_inotify.h
 libhsstate_la_SOURCES += libhs/state/fd_mcast.c libhs/state/fd_mcast.h
 libhsstate_la_SOURCES += libhs/state/fd_signal.c
 libhsstate_la_SOURCES += libhs/state/fd_sockopt.c libhs/state/fd_sockopt.h

@@ -55,6 +55,7 @@ UNIT_STATE = \
 	tests/unit/test_state_fd_timer.c \
 	tests/unit/test_state_fd_udp.c \
 	tests/unit/test_state_fd_epoll.c \
+	tests/unit/test_state_fd_inotify.c \
 	tests/unit/test_state_code.c \
 	tests/unit/test_state_memreg.c \
 	tests/unit/test_state_shadow.c \

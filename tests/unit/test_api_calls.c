@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +41,7 @@ check_no_state(void)
 	CU_ASSERT_EQUAL(hsthreadreg("t", NULL, NULL), HS_ESTATE);
 	CU_ASSERT_EQUAL(hsthreadunreg(), HS_EMISUSE);
 	CU_ASSERT_EQUAL(hsthreadstart(), HS_ESTATE);
+	CU_ASSERT_EQUAL(hsfdwatch(0, "/", 1), HS_ESTATE);
 	CU_ASSERT_EQUAL(hsfini(-1), HS_ESTATE);
 }
 
@@ -53,6 +55,24 @@ calls_before_hsinit_and_after_hsfini(void)
 	/* And all over again. */
 	CU_ASSERT_EQUAL_FATAL(hsinit(NULL), HS_FRESH);
 	CU_ASSERT_EQUAL(hsfini(0), 0);
+}
+
+static void
+watches_are_of_a_registered_inotify(void)
+{
+	const int fd = inotify_init1(IN_CLOEXEC);
+
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL_FATAL(hsinit(NULL), HS_FRESH);
+	CU_ASSERT_EQUAL(hsfdwatch(fd, "/", IN_CREATE), HS_EMISUSE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(hsmessage(), "call hsfdreg("));
+	CU_ASSERT_EQUAL(hsfdreg(fd, 0), 0);
+	CU_ASSERT_EQUAL(hsfdwatch(fd, NULL, IN_CREATE), HS_EMISUSE);
+	CU_ASSERT_EQUAL(hsfdwatch(fd, "/", IN_CREATE), 1);
+	CU_ASSERT_EQUAL(hsfdwatch(fd, "/", IN_DELETE), 1);
+	CU_ASSERT_EQUAL(hsfdwatch(fd, "/tmp", IN_CREATE), 2);
+	CU_ASSERT_EQUAL(hsfini(0), 0);
+	(void)close(fd);
 }
 
 static void
@@ -249,6 +269,7 @@ child_of_fork_has_no_part_in_it(void)
 }
 
 HS_SUITE(api_calls, HS_TEST(calls_before_hsinit_and_after_hsfini),
+    HS_TEST(watches_are_of_a_registered_inotify),
     HS_TEST(descriptors_are_registered_once), HS_TEST(memory_is_like_mallocs),
     HS_TEST(roots_are_found_by_name), HS_TEST(alone_checkpoints_cost_a_call),
     HS_TEST(status_speaks_to_older_and_newer_programs),
