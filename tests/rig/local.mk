@@ -56,6 +56,15 @@ check_PROGRAMS += tests/rig/svc_memory
 tests_rig_svc_memory_SOURCES = tests/rig/svc_memory.c \
 	tests/rig/turns.c tests/rig/turns.h
 tests_rig_svc_memory_LDADD = $(svc_libs)
+check_PROGRAMS += tests/rig/svc_state
+tests_rig_svc_state_SOURCES = tests/rig/svc_state.c \
+	tests/rig/state_anon.c tests/rig/state_anon.h \
+	tests/rig/state_inet.c tests/rig/state_inet.h \
+	tests/rig/state_kind.h tests/rig/state_kinds.c \
+	tests/rig/turns.c tests/rig/turns.h
+tests_rig_svc_state_LDADD = $(svc_libs)
+dist_check_SCRIPTS += tests/rig/state.test
+TESTS += tests/rig/state.test
 EXTRA_DIST += tests/rig/kills.sh
 dist_check_SCRIPTS += tests/rig/code.test tests/rig/memory.test
 TESTS += tests/rig/code.test tests/rig/memory.test
