@@ -429,6 +429,63 @@ struct hs_fd_kind {
  */
 int hsfdkind(const struct hs_fd_kind *k);
 
+/* ---- signals and timers ---- */
+
+/*
+ * Carry over a signal: its disposition (sigaction(2): the handler by build-id
+ * and offset, flags, mask), whether it is blocked in the thread that called
+ * hsinit(), and what is pending; asked for at each checkpoint.  Registered once;
+ * a restored process keeps on carrying it over.
+ *
+ * On the spare it is blocked until the hooks of HS_AFTER_RESTORE and
+ * HS_AT_PROMOTION have run; what was pending then comes as it would have.  A
+ * handler runs as soon as hsinit() is about to return: what it needs is set in
+ * a hook.
+ *
+ * Of a realtime signal all that is queued for the process is kept, with its
+ * values; of another one that it is pending.  (Who sent it, and that it was for
+ * one thread, is not.)  To see what is queued, hscpt() takes it out and puts it
+ * back: a signal that comes at that very moment may come before them.  An
+ * alternate stack is not kept: call sigaltstack(2) in a hook.
+ *
+ * Errors, with hsmessage(): HS_EMISUSE, a signal that cannot be handled or is
+ * the C library's; HS_ECODE, a handler that a spare may not have; HS_EARENA,
+ * HS_ESTATE.  hscpt() returns HS_ECODE where a new handler is such a one, and
+ * HS_EMISUSE where SIGSEGV or another signal of a faulting instruction is
+ * pending: nothing is taken.
+ */
+int hssigreg(int signo);
+/* The opposite.  HS_EMISUSE: it is not registered. */
+int hssigunreg(int signo);
+
+/*
+ * Carry over an interval timer of setitimer(2): ITIMER_REAL, ITIMER_VIRTUAL or
+ * ITIMER_PROF; its signal is registered before.  It goes on by hsclock(): what
+ * expired while no node served is one signal, when hsinit() is about to return.
+ * ITIMER_VIRTUAL and ITIMER_PROF go on with what was left of them.
+ */
+int hsitimerreg(int which);
+int hsitimerunreg(int which);
+
+/*
+ * Carry over a POSIX timer, made by timer_create(clock, ev, slot): slot is a
+ * timer_t in checkpoint memory, into which the restore writes the new id.  ev
+ * is NULL or SIGEV_NONE, SIGEV_SIGNAL with a registered signal, or SIGEV_THREAD
+ * without attributes; its value is kept as it is.  Timers of CLOCK_MONOTONIC
+ * and CLOCK_BOOTTIME go on by hsclock(); of CLOCK_REALTIME and CLOCK_TAI the
+ * date is kept, of CLOCK_PROCESS_CPUTIME_ID what is left.  One that expired while no
+ * node served expires when hsinit() is about to return, once, and
+ * timer_getoverrun(2) says how often it would have.
+ *
+ * Errors of all four, with hsmessage(): HS_EMISUSE, a timer that cannot be
+ * carried over or is not registered; HS_ECODE; HS_EARENA; HS_ESTATE.  hscpt()
+ * returns HS_EMISUSE, and takes nothing, where slot has another timer, or one
+ * that was deleted: call hstimerunreg() first.
+ */
+struct sigevent;
+int hstimerreg(void *slot, int clock, const struct sigevent *ev);
+int hstimerunreg(void *slot);
+
 /* ---- the process itself ---- */
 
 /* What of the process hsctxreg() carries over. */

@@ -24,6 +24,6 @@ hsinit(const struct hs_options *opt)
 	if (rc < 0)
 		return rc;
 	hs_self_set(c);
-	hs_extra_serve(rc == HS_RESTORED);
+	hs_extra_serve(c, rc == HS_RESTORED);
 	return rc;
 }

@@ -12,8 +12,10 @@
 #include "state/memreg.h"
 #include "state/park.h"
 #include "state/section.h"
+#include "state/signal.h"
 #include "state/store.h"
 #include "state/thread.h"
+#include "state/timer.h"
 
 /* In the order of their restore; they are queried in the reverse order. */
 static const struct hs_section_ops *const sections[] = {
@@ -21,6 +23,8 @@ static const struct hs_section_ops *const sections[] = {
 	&hs_context_section,
 	&hs_clock_section,	/* before what keeps times of its clock */
 	&hs_fd_section,
+	&hs_signal_section,	/* before the timers that send them */
+	&hs_timer_section,
 	&hs_thread_section,
 	NULL,
 };
@@ -139,11 +143,15 @@ hs_extra_begin(struct hs_ckpt *c)
 }
 
 void
-hs_extra_serve(bool restored)
+hs_extra_serve(struct hs_ckpt *c, bool restored)
 {
 	if (restored)
 		hs_hook_run(HS_AFTER_RESTORE);
 	hs_hook_run(HS_AT_PROMOTION);
+	pthread_mutex_lock(&c->seal);
+	hs_timer_arm(c->store);
+	pthread_mutex_unlock(&c->seal);
+	hs_signal_release();
 }
 
 void

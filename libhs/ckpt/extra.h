@@ -39,10 +39,10 @@ HS_MUST_CHECK int hs_extra_restore(struct hs_ckpt *c);
 HS_MUST_CHECK int hs_extra_begin(struct hs_ckpt *c);
 
 /*
- * At the end of hsinit(), when the library is usable: the hooks, and then the
- * signals that waited for it.
+ * At the end of hsinit(), in its thread, when the library is usable: the hooks,
+ * and then the timers and signals that waited for it.
  */
-void hs_extra_serve(bool restored);
+void hs_extra_serve(struct hs_ckpt *c, bool restored);
 /*
  * This process is no longer the primary, or is about to end: the hooks, once,
  * whoever comes first.  No lock is held.

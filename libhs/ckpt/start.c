@@ -18,6 +18,7 @@
 #include "ckpt/link.h"
 #include "ckpt/worker.h"
 #include "state/clock.h"
+#include "state/signal.h"
 
 #define DEFAULT_ARENA_BYTES ((size_t)1 << 30)
 #define DEFAULT_INFLIGHT_BYTES ((size_t)64 << 20)
@@ -436,6 +437,7 @@ hs_start_run(struct hs_ckpt **out, const struct hs_options *opt, char *why,
 	int rc;
 
 	why[0] = '\0';
+	hs_signal_home();
 	rc = create_ckpt(&c);
 	if (rc < 0)
 		return refuse(&r, rc, hs_err_text(rc));

@@ -60,6 +60,7 @@ UNIT_STATE = \
 	tests/unit/test_state_memreg.c \
 	tests/unit/test_state_shadow.c \
 	tests/unit/test_state_context.c \
+	tests/unit/test_state_signal.c \
 	tests/unit/test_state_store.c
 check_PROGRAMS += tests/unit/unit_state
 TESTS += tests/unit/unit_state
@@ -110,6 +111,7 @@ UNIT_API = \
 	tests/unit/test_api_memreg.c \
 	tests/unit/test_api_lock.c \
 	tests/unit/test_api_process.c \
+	tests/unit/test_api_signal.c \
 	tests/unit/test_api_thread.c \
 	tests/unit/threads.c tests/unit/threads.h
 check_PROGRAMS += tests/unit/unit_api

@@ -2,6 +2,7 @@
 #include "tests/unit/test_ckpt_peer.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,7 +350,13 @@ peer_init(struct peer *p)
 void
 peer_run(struct peer *p)
 {
+	sigset_t all, old;
+
+	/* As another process's: signals are for the service's threads. */
+	(void)sigfillset(&all);
+	MUST(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
 	MUST(pthread_create(&p->thread, NULL, run_peer, p) == 0);
+	MUST(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
 }
 
 void
