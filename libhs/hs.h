@@ -434,8 +434,8 @@ int hsfdkind(const struct hs_fd_kind *k);
 /*
  * Carry over a signal: its disposition (sigaction(2): the handler by build-id
  * and offset, flags, mask), whether it is blocked in the thread that called
- * hsinit(), and what is pending; asked for at each checkpoint.  Registered once;
- * a restored process keeps on carrying it over.
+ * hsinit(), and what is pending; asked for at each checkpoint.  It is
+ * registered once; a restored process keeps on carrying it over.
  *
  * On the spare it is blocked until the hooks of HS_AFTER_RESTORE and
  * HS_AT_PROMOTION have run; what was pending then comes as it would have.  A
@@ -473,8 +473,8 @@ int hsitimerunreg(int which);
  * is NULL or SIGEV_NONE, SIGEV_SIGNAL with a registered signal, or SIGEV_THREAD
  * without attributes; its value is kept as it is.  Timers of CLOCK_MONOTONIC
  * and CLOCK_BOOTTIME go on by hsclock(); of CLOCK_REALTIME and CLOCK_TAI the
- * date is kept, of CLOCK_PROCESS_CPUTIME_ID what is left.  One that expired while no
- * node served expires when hsinit() is about to return, once, and
+ * date is kept, of CLOCK_PROCESS_CPUTIME_ID what is left.  One that expired
+ * while no node served expires when hsinit() is about to return, once, and
  * timer_getoverrun(2) says how often it would have.
  *
  * Errors of all four, with hsmessage(): HS_EMISUSE, a timer that cannot be

@@ -20,9 +20,9 @@
  *  12   4 reserved		0
  *  16   8 value		sigev_value
  *  24   8 id			as it is in the slot; 0 for ITIMER_*
- *  32   8 expiry_ns		0: not armed.  Of CLOCK_REALTIME and CLOCK_TAI the
- *				date; of clocks that count a process's time what
- *				is left; else of the service's clock
+ *  32   8 expiry_ns		0: not armed.  Of CLOCK_REALTIME and CLOCK_TAI
+ *				the date; of clocks that count a process's time
+ *				what is left; else of the service's clock
  *  40   8 interval_ns		0: once
  *  48  40 function		of SIGEV_THREAD, else zeros
  */
