@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "state/fd_info.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FIRST_BYTES 4096
@@ -32,6 +34,29 @@ hs_fd_info_is(int fd, const char *link)
 
 	return hs_fd_info_link(fd, buf, sizeof(buf)) >= 0 &&
 	    strcmp(buf, link) == 0;
+}
+
+int
+hs_fd_info_next(dev_t dev, ino_t ino, int after)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *e;
+	int lowest = -1, fd;
+	struct stat st;
+
+	if (dir == NULL)
+		return -1;
+	/* No other thread reads this stream: readdir() is safe. */
+	while ((e = readdir(dir)) != NULL) { /* NOLINT */
+		if (e->d_name[0] == '.')
+			continue;
+		fd = (int)strtol(e->d_name, NULL, 10);
+		if (fd > after && (lowest < 0 || fd < lowest) &&
+		    fstat(fd, &st) == 0 && st.st_dev == dev && st.st_ino == ino)
+			lowest = fd;
+	}
+	(void)closedir(dir);
+	return lowest;
 }
 
 int

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -14,6 +15,11 @@
 HS_MUST_CHECK int hs_fd_info_link(int fd, char *buf, size_t size);
 /* Does it lead to exactly that, as "anon_inode:[eventfd]"? */
 bool hs_fd_info_is(int fd, const char *link);
+/*
+ * The lowest number above `after` (-1: the first) that this process has open of
+ * the file (dev, ino), registered or not; -1.
+ */
+int hs_fd_info_next(dev_t dev, ino_t ino, int after);
 /* /proc/self/fdinfo/N, terminated: length, or -errno. */
 HS_MUST_CHECK int hs_fd_info_read(int fd, char *buf, size_t size);
 /*

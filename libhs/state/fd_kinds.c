@@ -14,5 +14,8 @@ const struct hs_fd_ops *const hs_fd_kinds[] = {
 	&hs_fd_signal,
 	&hs_fd_epoll,
 	&hs_fd_inotify,
+	&hs_fd_unix_listen,
+	&hs_fd_unix_pair,
+	&hs_fd_unix_dgram,	/* any that the two above have left */
 	NULL,
 };

@@ -144,5 +144,8 @@ extern const struct hs_fd_ops hs_fd_tcp;
 extern const struct hs_fd_ops hs_fd_timer;
 extern const struct hs_fd_ops hs_fd_tty;
 extern const struct hs_fd_ops hs_fd_udp;
+extern const struct hs_fd_ops hs_fd_unix_dgram;
+extern const struct hs_fd_ops hs_fd_unix_listen;
+extern const struct hs_fd_ops hs_fd_unix_pair;
 
 #endif

@@ -10,12 +10,10 @@
  * The owner's body is the content: chunks of length 4 and bytes, each one read:
  * a packet, where the pipe is one of packets, else all there is.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -52,40 +50,20 @@ is_alone(const struct hs_fd_reg *d)
 	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-/* The flags of fd if it is the same pipe; -1. */
-static int
-flags_if_same(const struct hs_fd_reg *d, int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 || st.st_dev != d->st.st_dev ||
-	    st.st_ino != d->st.st_ino)
-		return -1;
-	return fcntl(fd, F_GETFL);
-}
-
 /* Has this process the other end open, registered or not yet? */
 static bool
 has_other_end(const struct hs_fd_reg *d)
 {
-	DIR *dir = opendir("/proc/self/fd");
-	const struct dirent *e;
-	bool has = false;
-	int flags;
+	int fd = -1, flags;
 
-	if (dir == NULL)
-		return false;
-	/* No other thread reads this stream: readdir() is safe. */
-	while (!has && (e = readdir(dir)) != NULL) { /* NOLINT */
-		if (e->d_name[0] == '.')
-			continue;
-		flags = flags_if_same(d, (int)strtol(e->d_name, NULL, 10));
-		has = flags >= 0 &&
+	while ((fd = hs_fd_info_next(d->st.st_dev, d->st.st_ino, fd)) >= 0) {
+		flags = fcntl(fd, F_GETFL);
+		if (flags >= 0 &&
 		    ((can_read(d->flags) && can_write(flags)) ||
-			(can_write(d->flags) && can_read(flags)));
+			(can_write(d->flags) && can_read(flags))))
+			return true;
 	}
-	(void)closedir(dir);
-	return has;
+	return false;
 }
 
 static int

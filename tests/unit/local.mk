@@ -56,6 +56,7 @@ UNIT_STATE = \
 	tests/unit/test_state_fd_udp.c \
 	tests/unit/test_state_fd_epoll.c \
 	tests/unit/test_state_fd_inotify.c \
+	tests/unit/test_state_fd_unix.c \
 	tests/unit/test_state_code.c \
 	tests/unit/test_state_memreg.c \
 	tests/unit/test_state_shadow.c \
