@@ -67,7 +67,8 @@ hold(struct io_shared *s, enum gate_policy policy, const char *name, int error)
 
 	if (rc < 0) {
 		sqlite3_log(error, "hotspare: %s is not held: %s", name,
-		    hsstrerror(rc));
+		    rc == HS_ESTOP || rc == HS_ELOCK ? hsmessage()
+						     : hsstrerror(rc));
 		return error;
 	}
 	note_protection(s, rc == GATE_KEPT);
@@ -360,8 +361,8 @@ lock_index(sqlite3_file *file, int first, int count, int flags)
 static void
 index_barrier(sqlite3_file *file)
 {
-	(void)file;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* The way into a lock and out of it is a barrier. */
+	(void)lock_reserved(file_of(file)->node);
 }
 
 static int

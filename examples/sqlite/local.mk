@@ -46,7 +46,7 @@ tests_unit_unit_sqlite_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS) \
 	$(SQLITE_CFLAGS) -DSQLITE_CORE
 tests_unit_unit_sqlite_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=hscalloc,--wrap=hsrealloc,--wrap=hsmemalign \
-	-Wl,--wrap=hscpt,--wrap=hswait,--wrap=store_write \
+	-Wl,--wrap=hscpt,--wrap=store_write \
 	-Wl,--wrap=store_resize,--wrap=store_unname
 tests_unit_unit_sqlite_LDADD = libhotspare.la $(CUNIT_LIBS) $(SQLITE_LIBS)
 endif

@@ -24,7 +24,6 @@ void *__real_hscalloc(size_t n, size_t len);
 void *__real_hsrealloc(void *p, size_t len);
 void *__real_hsmemalign(size_t align, size_t len);
 int __real_hscpt(unsigned how, uint64_t *epoch);
-int __real_hswait(uint64_t epoch, enum hs_level level, int timeout_ms);
 int __real_store_write(struct store_file *f, const void *buf, size_t n,
     uint64_t off);
 int __real_store_resize(struct store_file *f, uint64_t size);
@@ -34,7 +33,6 @@ void *__wrap_hscalloc(size_t n, size_t len);
 void *__wrap_hsrealloc(void *p, size_t len);
 void *__wrap_hsmemalign(size_t align, size_t len);
 int __wrap_hscpt(unsigned how, uint64_t *epoch);
-int __wrap_hswait(uint64_t epoch, enum hs_level level, int timeout_ms);
 int __wrap_store_write(struct store_file *f, const void *buf, size_t n,
     uint64_t off);
 int __wrap_store_resize(struct store_file *f, uint64_t size);
@@ -85,19 +83,13 @@ int
 __wrap_hscpt(unsigned how, uint64_t *epoch)
 {
 	(void)__atomic_fetch_add(&tools.holds, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&tools.how, how, __ATOMIC_RELAXED);
 	call_hook(tools.at_hold);
 	if (tools.cpt_rc > 0)
 		return __real_hscpt(how, epoch);
 	if (epoch != NULL)
 		*epoch = 0;
 	return tools.cpt_rc;
-}
-
-int
-__wrap_hswait(uint64_t epoch, enum hs_level level, int timeout_ms)
-{
-	return tools.wait_rc > 0 ? __real_hswait(epoch, level, timeout_ms)
-				 : tools.wait_rc;
 }
 
 static void
@@ -151,7 +143,7 @@ tools_begin(void)
 {
 	const char *why = "";
 
-	tools = (struct tools){ .cpt_rc = 1, .wait_rc = 1, .fail_after = -1 };
+	tools = (struct tools){ .cpt_rc = 1, .fail_after = -1 };
 	(void)snprintf(home, sizeof(home), "/tmp/hotspare-sqlite.XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(home));
 	CU_ASSERT_EQUAL_FATAL(chdir(home), 0);

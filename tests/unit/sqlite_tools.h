@@ -21,7 +21,7 @@ struct tools {
 	unsigned holds;		/* calls of hscpt() */
 	unsigned changes;
 	int cpt_rc;		/* what hscpt() answers; 1: what it does */
-	int wait_rc;		/* and hswait() */
+	unsigned how;		/* what it was asked for */
 	int fail_after;		/* so many allocations work; -1: all do */
 };
 

@@ -167,6 +167,7 @@ run_mode(const struct mode *m, bool every_instant)
 
 	hs_random_init(&r);
 	tools_begin();
+	tools.cpt_rc = 0;	/* held */
 	db = tools_open("a.db", "hotspare");
 	tools_must(db, m->pragmas);
 	build_accounts(db);
@@ -221,6 +222,7 @@ two_databases_commit_as_one(void)
 	int i;
 
 	tools_begin();
+	tools.cpt_rc = 0;
 	db = tools_open("b.db", "hotspare");
 	build_accounts(db);
 	CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);

@@ -17,7 +17,7 @@ fresh_store(size_t arena_bytes)
 	struct hs_options opt = HS_OPTIONS;
 	struct store *s = NULL;
 
-	tools = (struct tools){ .cpt_rc = 1, .wait_rc = 1, .fail_after = -1 };
+	tools = (struct tools){ .cpt_rc = 1, .fail_after = -1 };
 	opt.arena_bytes = arena_bytes;
 	CU_ASSERT_EQUAL_FATAL(hsinit(&opt), HS_FRESH);
 	CU_ASSERT_EQUAL_FATAL(store_open(&s), 0);

@@ -285,21 +285,24 @@ static void
 commit_fails_when_it_is_not_held(void)
 {
 	static const struct {
-		int cpt, wait;
+		int cpt;
 		const char *uri;
 		int want;
+		unsigned how;
 	} cases[] = {
-		{ 0, 0, "file:a.db", SQLITE_OK },
-		{ 0, HS_ENOSPARE, "file:a.db", SQLITE_OK },
-		{ 0, HS_ENOSPARE, "file:a.db?spare=optional", SQLITE_OK },
-		{ 0, HS_ENOSPARE, "file:a.db?spare=refuse",
-		    SQLITE_IOERR_FSYNC },
-		{ 0, HS_ENOSPARE, "file:a.db?spare=wait", SQLITE_IOERR_FSYNC },
-		{ 0, HS_ENOSPARE, "file:a.db?spare=mispelt",
-		    SQLITE_IOERR_FSYNC },
-		{ HS_EFENCED, 0, "file:a.db", SQLITE_IOERR_FSYNC },
-		{ 0, HS_EFENCED, "file:a.db", SQLITE_IOERR_FSYNC },
-		{ 0, HS_EAGENT, "file:a.db?spare=wait", SQLITE_IOERR_FSYNC },
+		{ 0, "file:a.db", SQLITE_OK, HS_HELD },
+		{ HS_ENOSPARE, "file:a.db", SQLITE_OK, HS_HELD },
+		{ HS_ENOSPARE, "file:a.db?spare=optional", SQLITE_OK, HS_HELD },
+		{ HS_ENOSPARE, "file:a.db?spare=refuse", SQLITE_IOERR_FSYNC,
+		    HS_HELD },
+		{ HS_ENOSPARE, "file:a.db?spare=wait", SQLITE_IOERR_FSYNC,
+		    HS_HELD | HS_NEEDSPARE },
+		{ HS_ENOSPARE, "file:a.db?spare=mispelt", SQLITE_IOERR_FSYNC,
+		    HS_HELD },
+		{ HS_EFENCED, "file:a.db", SQLITE_IOERR_FSYNC, HS_HELD },
+		{ HS_EAGENT, "file:a.db?spare=wait", SQLITE_IOERR_FSYNC,
+		    HS_HELD | HS_NEEDSPARE },
+		{ HS_ELOCK, "file:a.db", SQLITE_IOERR_FSYNC, HS_HELD },
 	};
 	static const char *const modes[] = { "delete", "wal", "persist" };
 	char sql[64];
@@ -310,49 +313,49 @@ commit_fails_when_it_is_not_held(void)
 		db = tools_open(cases[i / 3].uri, "hotspare");
 		(void)snprintf(sql, sizeof(sql), "PRAGMA journal_mode=%s",
 		    modes[i % 3]);
-		tools.cpt_rc = tools.wait_rc = 0;
+		tools.cpt_rc = 0;
 		tools_must(db, sql);
 		tools_must(db, "CREATE TABLE t(v)");
 		tools.cpt_rc = cases[i / 3].cpt;
-		tools.wait_rc = cases[i / 3].wait;
 		CU_ASSERT_EQUAL(tools_run(db, "INSERT INTO t VALUES(1)", NULL,
 				    0),
 		    cases[i / 3].want);
+		CU_ASSERT_EQUAL(tools.how, cases[i / 3].how);
 		/* Once it works again so does the connection. */
-		tools.cpt_rc = tools.wait_rc = 0;
+		tools.cpt_rc = 0;
 		tools_must(db, "INSERT INTO t VALUES(2)");
 		CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);
 		tools_end();
 	}
 }
 
-/* An overdue checkpoint is taken anew, as hs.h wants it. */
-static unsigned overdue;
-
+/* A thread that is late for its safepoint is waited for once more. */
 static void
-end_overdue(void)
+end_stop(void)
 {
-	if (++overdue == 3)
-		tools.wait_rc = 0;
+	if (tools.holds == 3)
+		tools.cpt_rc = 0;
 }
 
 static void
-overdue_checkpoint_is_taken_anew(void)
+late_thread_is_waited_for(void)
 {
 	sqlite3 *db;
 
 	tools_begin();
 	db = tools_open("a.db", "hotspare");
 	tools_must(db, "CREATE TABLE t(v)");
-	overdue = 0;
-	tools.cpt_rc = 0;
-	tools.wait_rc = HS_ETIMEDOUT;
-	tools.at_hold = end_overdue;
+	tools.cpt_rc = HS_ESTOP;
+	tools.at_hold = end_stop;
 	tools.holds = 0;
 	tools_must(db, "INSERT INTO t VALUES(1)");
 	CU_ASSERT_EQUAL(tools.holds, 3);
 	tools.at_hold = NULL;
-	tools.cpt_rc = tools.wait_rc = 1;
+	/* But not for ever. */
+	tools.cpt_rc = HS_ESTOP;
+	CU_ASSERT_EQUAL(tools_run(db, "INSERT INTO t VALUES(2)", NULL, 0),
+	    SQLITE_IOERR_FSYNC);
+	tools.cpt_rc = 1;
 	CU_ASSERT_EQUAL(sqlite3_close(db), SQLITE_OK);
 	tools_end();
 }
@@ -414,5 +417,5 @@ HS_SUITE(sqlite_vfs, HS_TEST(same_answers_as_the_default_vfs),
     HS_TEST(connections_lock_each_other_out),
     HS_TEST(threads_commit_beside_each_other),
     HS_TEST(commit_fails_when_it_is_not_held),
-    HS_TEST(overdue_checkpoint_is_taken_anew),
-    HS_TEST(full_memory_breaks_nothing), HS_TEST(protection_is_told))
+    HS_TEST(late_thread_is_waited_for), HS_TEST(full_memory_breaks_nothing),
+    HS_TEST(protection_is_told))
