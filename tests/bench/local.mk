@@ -3,6 +3,7 @@
 # chooses; tests/bench/run tells what there is.
 EXTRA_PROGRAMS += tests/bench/service tests/bench/lag tests/bench/probe
 CLEANFILES += tests/bench/service tests/bench/lag tests/bench/probe
+BENCH_NAMES = service lag probe $(BENCH_SQLITE)
 BENCH_COMMON = tests/bench/bench.c tests/bench/bench.h
 
 tests_bench_service_SOURCES = $(BENCH_COMMON) \
@@ -27,18 +28,29 @@ tests_bench_lag_LDADD = libhotspare.la $(CPG_LIBS)
 tests_bench_probe_SOURCES = $(BENCH_COMMON) tests/bench/probe.c
 tests_bench_probe_LDADD = libhotspare.la
 
+if HAVE_SQLITE
+BENCH_SQLITE = sqlite
+EXTRA_PROGRAMS += tests/bench/sqlite
+CLEANFILES += tests/bench/sqlite
+tests_bench_sqlite_SOURCES = $(BENCH_COMMON) $(SQLITE_VFS) \
+	tests/bench/sqlite.c
+tests_bench_sqlite_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS) -DSQLITE_CORE
+tests_bench_sqlite_LDADD = libhotspare.la $(SQLITE_LIBS)
+endif
+
 BENCH_FILES = tests/bench/bench.cib tests/bench/cluster tests/bench/plot.gp \
-	tests/bench/report tests/bench/run
+	tests/bench/report tests/bench/run tests/bench/sqlite-cluster
 EXTRA_DIST += $(BENCH_FILES)
 
 # A tree as it would be installed, with the measured service in it.
 bench: all
-	$(MAKE) $(AM_MAKEFLAGS) tests/bench/service tests/bench/lag \
-	    tests/bench/probe
+	for p in $(BENCH_NAMES); do \
+		$(MAKE) $(AM_MAKEFLAGS) tests/bench/$$p || exit 1; \
+	done
 	$(MAKE) $(AM_MAKEFLAGS) install \
 	    DESTDIR='$(abs_top_builddir)/bench/root' >/dev/null
 	$(MKDIR_P) '$(abs_top_builddir)/bench/root$(libexecdir)/hotspare'
-	for p in service lag probe; do \
+	for p in $(BENCH_NAMES); do \
 		$(LIBTOOL) --silent --mode=install $(INSTALL) \
 		    tests/bench/$$p '$(abs_top_builddir)/bench/root$(libexecdir)/hotspare/bench-'$$p \
 		    2>/dev/null || exit 1; \
