@@ -5,6 +5,7 @@ EXTRA_DIST += README.md \
 	docs/ARCHITECTURE.md \
 	docs/BENCHMARKS.md \
 	docs/OPERATING.md \
+	docs/SQLITE.md \
 	docs/adr/0001-autotools-one-makefile.md \
 	docs/adr/0002-libhs-multicasts.md \
 	docs/adr/0003-when-held-waits.md \
