@@ -143,7 +143,7 @@ query_file(struct hs_fd_reg *d, struct hs_fd_out *out)
 	hs_wr_u64(&out->head, pos < 0 ? 0 : (uint64_t)pos);
 	hs_wr_u32(&out->head, (uint32_t)owner);
 	hs_wr_u32(&out->head, d->st.st_mode & 07777);
-	hs_wr_u8(&out->head, content);
+	hs_wr_u8(&out->head, (uint8_t)content);
 	hs_wr_u8(&out->head, deleted);
 	hs_wr_zeros(&out->head, 2);
 	hs_wr_u64(&out->head, content == NOTHING ? 0 : (uint64_t)d->st.st_size);

@@ -19,6 +19,11 @@ FUZZERS += tests/fuzz/fuzz_delta
 tests_fuzz_fuzz_delta_SOURCES = tests/fuzz/fuzz_delta.c
 tests_fuzz_fuzz_delta_LDADD = libhswire.la libhsbase.la
 tests_fuzz_fuzz_delta_LDFLAGS = $(AM_LDFLAGS) $(HS_FUZZ_LDFLAGS)
+
+FUZZERS += tests/fuzz/fuzz_fd
+tests_fuzz_fuzz_fd_SOURCES = tests/fuzz/fuzz_fd.c
+tests_fuzz_fuzz_fd_LDADD = libhsstate.la libhsbase.la
+tests_fuzz_fuzz_fd_LDFLAGS = $(AM_LDFLAGS) $(HS_FUZZ_LDFLAGS)
 endif
 noinst_PROGRAMS += $(FUZZERS)
 
