@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/rig/state_anon.h"
 #include "tests/rig/state_inet.h"
+#include "tests/rig/state_process.h"
 
 const struct state_kind *const state_kinds[] = {
 	&state_tcp,
@@ -10,5 +11,9 @@ const struct state_kind *const state_kinds[] = {
 	&state_signal,
 	&state_epoll,
 	&state_inotify,
+	&state_clock,
+	&state_context,
+	&state_queues,
+	&state_timers,
 	NULL,
 };
