@@ -5,6 +5,8 @@
  *     At first that is so for whatever is asked: an agent before us may have
  *     left anything.
  * K3  With an entry pending, the tool runs or the retry timer does.
+ * K4  Nothing is deleted that is in the configuration and wanted: Pacemaker
+ *     would demote a primary without a score.
  *
  * Deleting and setting to "" are one thing to Pacemaker's attribute daemon, and
  * so they are here.
@@ -25,6 +27,9 @@
 #define TOOL_MS 10000u		/* far above its 17 ms; a hung one ends */
 #define RETRY_NS 1000000000u	/* Pacemaker's own restart takes about that */
 #define CLEAR_NS 5000000000u	/* what hs_cluster_clear() promises */
+#define LOOK "cibadmin"
+#define LOOK_AGAIN 3		/* part of the period, after a first miss */
+#define NO_SUCH 105		/* its exit status: nothing matches */
 #define MAX_ENTRIES 8
 #define NAME_BYTES 128
 #define VALUE_BYTES 64
@@ -35,6 +40,7 @@ struct entry {
 	char have[VALUE_BYTES];		/* meaningful when known */
 	bool used;			/* ever wanted */
 	bool known;			/* Pacemaker confirmed have */
+	bool lost;			/* to be deleted before it is set */
 };
 
 struct hs_cluster {
@@ -52,6 +58,13 @@ struct hs_cluster {
 	void (*done)(void *arg);	/* hs_cluster_clear() is under way */
 	void *done_arg;
 	qb_loop_timer_handle deadline;
+	uint32_t nodeid;		/* hs_cluster_watch() */
+	unsigned period_ms;
+	struct hs_tool *look;
+	char looked_for[VALUE_BYTES];	/* the score when it began */
+	unsigned misses;		/* in a row */
+	bool looking;
+	qb_loop_timer_handle next_look;
 };
 
 static void send_next(struct hs_cluster *c);
@@ -107,6 +120,7 @@ tool_done(void *arg, int status, const char *text)
 		c->failing = false;
 		memcpy(c->sending->have, c->sent, sizeof(c->sent));
 		c->sending->known = true;
+		c->sending->lost = false;
 	} else {
 		/* It may or may not have arrived: K2. */
 		c->sending->known = false;
@@ -120,12 +134,13 @@ send_entry(struct hs_cluster *c, struct entry *e)
 {
 	const char *set[] = { TOOL, "-n", e->name, "-U", e->want, NULL };
 	const char *del[] = { TOOL, "-n", e->name, "-D", NULL };
+	const bool is_set = *e->want != '\0' && !e->lost;
 	int rc;
 
 	c->sending = e;
-	memcpy(c->sent, e->want, sizeof(c->sent));
-	rc = hs_tool_run(&c->tool, c->loop, *e->want != '\0' ? set : del,
-	    TOOL_MS, tool_done, c);
+	memcpy(c->sent, is_set ? e->want : "", is_set ? sizeof(c->sent) : 1);
+	rc = hs_tool_run(&c->tool, c->loop, is_set ? set : del, TOOL_MS,
+	    tool_done, c);
 	if (rc < 0) {
 		c->tool = NULL;
 		fail_send(c, rc, rc == -ENOENT ? TOOL " is not in PATH" : "");
@@ -190,12 +205,92 @@ hs_cluster_create(struct hs_cluster **out, qb_loop_t *loop,
 	return 0;
 }
 
+/* ---- what a restarted Pacemaker has lost ---- */
+
+static void look(void *data);
+
+static void
+look_in(struct hs_cluster *c, unsigned ms)
+{
+	c->looking = qb_loop_timer_add(c->loop, QB_LOOP_LOW,
+			 (uint64_t)ms * 1000000, c, look, &c->next_look) == 0;
+}
+
+static void
+say_again(struct hs_cluster *c)
+{
+	qb_log(LOG_NOTICE,
+	    "Pacemaker has lost %s=%s of this node: saying it again",
+	    c->entries[0].name, c->entries[0].want);
+	for (unsigned i = 0; i < c->n; i++) {
+		c->entries[i].lost = *c->entries[i].want != '\0';
+		c->entries[i].known &= !c->entries[i].lost;
+	}
+	send_next(c);
+}
+
+static void
+look_done(void *arg, int status, const char *text)
+{
+	struct hs_cluster *c = arg;
+	const struct entry *score = &c->entries[0];
+
+	(void)text;
+	c->look = NULL;
+	/* Anything else is a Pacemaker that does not run, or is busy. */
+	if (status == NO_SUCH && !is_pending(score) &&
+	    strcmp(score->want, c->looked_for) == 0)
+		c->misses++;
+	else
+		c->misses = 0;
+	if (c->misses == 2) {
+		c->misses = 0;
+		if (c->done == NULL)
+			say_again(c);				/* K4 */
+	}
+	look_in(c, c->misses == 0 ? c->period_ms : c->period_ms / LOOK_AGAIN);
+}
+
+static void
+look(void *data)
+{
+	struct hs_cluster *c = data;
+	const struct entry *score = &c->entries[0];
+	char xpath[NAME_BYTES + 128];
+	const char *argv[] = { LOOK, "--local", "--query", "--xpath", xpath,
+		NULL };
+
+	c->looking = false;
+	(void)snprintf(xpath, sizeof(xpath),
+	    "//node_state[@id='%u']/transient_attributes//nvpair[@name='%s']",
+	    c->nodeid, score->name);
+	memcpy(c->looked_for, score->want, sizeof(c->looked_for));
+	if (*score->want == '\0' || is_pending(score) || c->done != NULL ||
+	    hs_tool_run(&c->look, c->loop, argv, TOOL_MS, look_done, c) < 0) {
+		c->look = NULL;
+		c->misses = 0;
+		look_in(c, c->period_ms);
+	}
+}
+
+void
+hs_cluster_watch(struct hs_cluster *c, uint32_t nodeid, unsigned period_ms)
+{
+	c->nodeid = nodeid;
+	c->period_ms = period_ms;
+	if (!c->looking && c->look == NULL)
+		look_in(c, period_ms);
+}
+
 void
 hs_cluster_destroy(struct hs_cluster *c)
 {
 	if (c == NULL)
 		return;
 	hs_tool_cancel(c->tool);
+	hs_tool_cancel(c->look);
+	if (c->looking)
+		(void)qb_loop_timer_del(c->loop, c->next_look);
 	if (c->retrying)
 		(void)qb_loop_timer_del(c->loop, c->retry);
 	if (c->done != NULL)

@@ -10,6 +10,7 @@
 #define HS_AGENT_CLUSTER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <qb/qbloop.h>
 
@@ -29,6 +30,15 @@ void hs_cluster_destroy(struct hs_cluster *c);
 void hs_cluster_score(struct hs_cluster *c, int score);
 /* The attribute "hs-<resource>-<key>"; value NULL deletes it. */
 void hs_cluster_attr(struct hs_cluster *c, const char *key, const char *value);
+/*
+ * Look every period_ms whether the cluster's configuration has the score of
+ * this node, which corosync knows as nodeid.  A Pacemaker that was restarted
+ * while its resources ran, as in maintenance mode, loses it there, and its
+ * attribute daemon takes the same value for no change.  So where it is missing
+ * twice in a row, all that is wanted is deleted and set anew.
+ */
+void hs_cluster_watch(struct hs_cluster *c, uint32_t nodeid,
+    unsigned period_ms);
 /*
  * Delete all that was set, and call done(arg) from the loop when Pacemaker has
  * it, or after 5 s.  done may destroy c.

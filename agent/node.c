@@ -17,6 +17,7 @@
 #define SCORE_PRIMARY 1000
 #define SCORE_READY 100
 #define SCORE_LAST_COPY 10 /* stale, but nothing newer was held */
+#define SCORE_LOOK_MS 10000 /* a look is 20 ms of one core */
 #define SCORE_COLD 5 /* nobody has an image: start from nothing */
 
 #define LOST_POLL_NS 250000000ull
@@ -371,7 +372,10 @@ connect_cluster(struct hs_node *n, char *why, size_t why_size)
 		snprintf(why, why_size, "%s", hs_err_text(rc));
 		return rc;
 	}
-	return hs_group_open(n, why, why_size);
+	rc = hs_group_open(n, why, why_size);
+	if (rc == 0)
+		hs_cluster_watch(n->cluster, n->nodeid, SCORE_LOOK_MS);
+	return rc;
 }
 
 int

@@ -201,6 +201,47 @@ maintenance() {
 	verdict $? 'and no role'
 }
 
+pacemaker_is_gone() {
+	! on "$1" pgrep -x pacemakerd >/dev/null
+}
+
+is_online() {
+	on "$1" crm_mon -1 2>/dev/null | grep -q "Online: .*$1"
+}
+
+# Pacemaker ends on NODE, its resources do not, and it begins anew.
+restart_pacemaker() {
+	local pid
+
+	pid=$(on "$1" pgrep -xo pacemakerd) && on "$1" kill "$pid"
+	rig_until 30 pacemaker_is_gone "$1" || return 1
+	on "$1" setsid pacemakerd -f </dev/null >/dev/null 2>&1 &
+	rig_until 30 is_online "$1"
+}
+
+# What it has forgotten it is told again, before it decides anything.
+restart() {
+	local before to=$spare n
+
+	before=$(processes)
+	pcs property set maintenance-mode=true
+	for n in $RIG_NODES; do
+		restart_pacemaker "$n"
+		verdict $? "maintenance: Pacemaker restarted on $n" || return
+	done
+	rig_until 30 attribute_is master-db "$primary" 1000 &&
+		rig_until 30 attribute_is master-db "$spare" 100
+	verdict $? 'it learns the scores again'
+	pcs property set maintenance-mode=false
+	sleep 3
+	is "$before" "$(processes)" 'the end of maintenance touches no process'
+	svc_signal KILL "$primary" service
+	rig_until 20 primary_is "$to"
+	verdict $? 'and the next death of the service is a takeover'
+	healthy && rig_until 20 total_is "2 12"
+	verdict $? 'that loses nothing'
+}
+
 # A restart of all instances, which is what Pacemaker does for parameters by
 # default, would end the state.
 parameters() {
@@ -383,7 +424,7 @@ healthy
 verdict $? 'two nodes: one primary, one spare' || exit 1
 rig_until 20 added 1 5 && added 2 7
 verdict $? 'it counts' || exit 1
-for part in look move standby maintenance parameters everywhere fencing \
+for part in look move standby maintenance restart parameters everywhere fencing \
     mistakes stranger; do
 	printf '# %s\n' "$part"
 	roles

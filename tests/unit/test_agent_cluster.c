@@ -200,6 +200,68 @@ destroy_ends_the_tool(void)
 	qb_loop_destroy(loop);
 }
 
+/* The tool that looks: status 105 is "nothing matches". */
+static void
+start_looking(const char *script)
+{
+	start_with("");
+	put_script("cibadmin", script);
+	hs_cluster_score(c, 100);
+	hs_cluster_attr(c, "state", "READY");
+	hs_cluster_attr(c, "error", NULL);
+	run_for(loop, SETTLE_MS);
+	(void)take_calls();
+	hs_cluster_watch(c, 7, 300);
+}
+
+#define QUERY                                                                  \
+	"--local --query --xpath //node_state[@id='7']/transient_attributes"   \
+	"//nvpair[@name='master-db']\n"
+
+static void
+what_pacemaker_lost_is_said_again(void)
+{
+	start_looking("exit 105");
+	run_for(loop, 350);
+	CU_ASSERT_STRING_EQUAL(take_calls(), QUERY);
+	run_for(loop, 200);
+	CU_ASSERT_STRING_EQUAL(take_calls(),
+	    QUERY "-n master-db -D\n-n master-db -U 100\n"
+		  "-n hs-db-state -D\n-n hs-db-state -U READY\n");
+	finish();
+}
+
+static void
+what_pacemaker_has_is_left_alone(void)
+{
+	start_looking("");
+	run_for(loop, 700);
+	CU_ASSERT_STRING_EQUAL(take_calls(), QUERY QUERY);
+	/* As long as it cannot tell. */
+	put_script("cibadmin", "exit 102");
+	run_for(loop, 600);
+	CU_ASSERT_STRING_EQUAL(take_calls(), QUERY QUERY);
+	finish();
+}
+
+static void
+a_changed_score_is_no_lost_one(void)
+{
+	start_looking("sleep 0.1; exit 105");
+	for (int i = 0; i < 8; i++) {
+		run_for(loop, 100);
+		hs_cluster_score(c, i);
+	}
+	CU_ASSERT_PTR_NULL(strstr(take_calls(), "-D"));
+	/* No score is wanted: none can be lost. */
+	hs_cluster_score(c, HS_SCORE_NONE);
+	run_for(loop, 200);
+	(void)take_calls();
+	run_for(loop, 700);
+	CU_ASSERT_STRING_EQUAL(take_calls(), "");
+	finish();
+}
+
 static void
 long_names_are_refused(void)
 {
@@ -227,5 +289,8 @@ HS_SUITE(agent_cluster,
 	HS_TEST(clear_of_nothing_is_done_at_once),
 	HS_TEST(clear_is_bounded),
 	HS_TEST(destroy_ends_the_tool),
+	HS_TEST(what_pacemaker_lost_is_said_again),
+	HS_TEST(what_pacemaker_has_is_left_alone),
+	HS_TEST(a_changed_score_is_no_lost_one),
 	HS_TEST(long_names_are_refused))
 /* clang-format on */
