@@ -264,7 +264,8 @@ int hsstatus(struct hs_status *st);
  * Errors: HS_EMISUSE (bad name, no or read-only or checkpoint memory, an area
  * that overlaps another, a 257th one), HS_EINCOMPATIBLE (the area has another
  * length in the checkpoint; hsinit() says so of one that was registered
- * before it), HS_EARENA, -ENOMEM; hsmessage() says what to do.
+ * before it), HS_EARENA, HS_ELOCK (the thread holds a lock or is in a region),
+ * -ENOMEM; hsmessage() says what to do.
  */
 int hsmemreg(const char *name, void *ptr, size_t len);
 

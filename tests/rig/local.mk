@@ -41,7 +41,7 @@ EXTRA_DIST += tests/rig/badinput.sh
 # Services that check what came back, killed without a cluster.
 svc_libs = libhsapi.la libhsckpt.la libhsnet.la libhsstate.la libhsmem.la \
 	libhswire.la libhsbase.la
-check_PROGRAMS += tests/rig/svc_code_fixed tests/rig/svc_code_pie
+noinst_PROGRAMS += tests/rig/svc_code_fixed tests/rig/svc_code_pie
 tests_rig_svc_code_fixed_SOURCES = tests/rig/svc_code.c \
 	tests/rig/turns.c tests/rig/turns.h
 tests_rig_svc_code_fixed_CFLAGS = $(AM_CFLAGS) -fno-pie
@@ -52,7 +52,7 @@ tests_rig_svc_code_pie_SOURCES = tests/rig/svc_code.c \
 tests_rig_svc_code_pie_CFLAGS = $(AM_CFLAGS) -fPIE
 tests_rig_svc_code_pie_LDFLAGS = $(AM_LDFLAGS) -Wc,-pie
 tests_rig_svc_code_pie_LDADD = $(svc_libs)
-check_PROGRAMS += tests/rig/svc_memory
+noinst_PROGRAMS += tests/rig/svc_memory
 tests_rig_svc_memory_SOURCES = tests/rig/svc_memory.c \
 	tests/rig/turns.c tests/rig/turns.h
 tests_rig_svc_memory_LDADD = $(svc_libs)
@@ -66,6 +66,6 @@ tests_rig_svc_state_SOURCES = tests/rig/svc_state.c \
 tests_rig_svc_state_LDADD = $(svc_libs)
 dist_check_SCRIPTS += tests/rig/state.test
 TESTS += tests/rig/state.test
-EXTRA_DIST += tests/rig/kills.sh
+EXTRA_DIST += tests/rig/kills.sh tests/rig/revive.sh
 dist_check_SCRIPTS += tests/rig/code.test tests/rig/memory.test
 TESTS += tests/rig/code.test tests/rig/memory.test
