@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +10,7 @@
 
 #define MOST 5000
 #define ROUNDS 4000
+#define BUSY_WORDS 4099
 
 static void
 spoil(struct hs_random *r, uint8_t *p, size_t len)
@@ -88,5 +92,46 @@ each_byte_is_compared(void)
 	CU_ASSERT_EQUAL(hs_shadow_sync(shadow, live, sizeof(live)), 0);
 }
 
+struct writer {
+	uint64_t words[BUSY_WORDS];
+	atomic_bool stop;
+};
+
+/* Each word only grows. */
+static void *
+write_on(void *arg)
+{
+	struct writer *w = arg;
+
+	while (!atomic_load(&w->stop))
+		for (size_t i = 0; i < BUSY_WORDS; i++)
+			__atomic_store_n(&w->words[i], w->words[i] + 1,
+			    __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* A write is in this copy or in a later one, word by word, and never lost. */
+static void
+writers_are_not_in_the_way(void)
+{
+	static uint64_t shadow[BUSY_WORDS], before[BUSY_WORDS];
+	static struct writer w;
+	pthread_t thread;
+
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, write_on, &w), 0);
+	for (int round = 0; round < 2000; round++) {
+		memcpy(before, shadow, sizeof(before));
+		(void)hs_shadow_sync(shadow, w.words, sizeof(shadow));
+		for (size_t i = 0; i < BUSY_WORDS; i++)
+			if (shadow[i] < before[i])
+				CU_FAIL("a word went back");
+	}
+	atomic_store(&w.stop, true);
+	CU_ASSERT_EQUAL(pthread_join(thread, NULL), 0);
+	(void)hs_shadow_sync(shadow, w.words, sizeof(shadow));
+	CU_ASSERT_EQUAL(memcmp(shadow, w.words, sizeof(shadow)), 0);
+	CU_ASSERT(shadow[0] > 0);
+}
+
 HS_SUITE(state_shadow, HS_TEST(shadow_becomes_like_the_memory),
-    HS_TEST(each_byte_is_compared))
+    HS_TEST(each_byte_is_compared), HS_TEST(writers_are_not_in_the_way))
