@@ -19,6 +19,8 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define DEFAULT_TIMEOUT_MS 1000
+/* As long as a scheduler's slices: who waits longer has been starved. */
+#define FAIR_NS (10 * NS_PER_MS)
 
 /* In the count of whom is waited for: a thread says that it is in vain. */
 #define HURRY (1u << 31)
@@ -45,6 +47,7 @@ static struct {
 	 */
 	uint64_t pending;
 	unsigned sleepers;		/* threads that a stop holds up */
+	uint64_t held_up_ns;		/* since when there always were some */
 	unsigned life;			/* constant once set up */
 	int timeout_ms;
 	char breach[HS_WHY_BYTES];	/* of the lock rule, in this stop */
@@ -297,7 +300,7 @@ raise_busy(unsigned n)
 
 	if (may_be_busy(n))
 		return;
-	/* Until it is busy no other stop begins: it gets on. */
+	/* Until it is busy it is one that may be starved. */
 	(void)__atomic_fetch_add(&park.sleepers, 1, __ATOMIC_SEQ_CST);
 	do {
 		STORE_RELEASE(&hs_park_self.busy, 0);
@@ -515,21 +518,30 @@ deadline_ns(void)
 }
 
 /*
- * Whom the stop before held up, and who has not run since, would be held up
- * again, and might be so for ever: they are let go first.
+ * Whom the stop before held up, and who has not run since, is held up again by
+ * this one: that is cheap, but must not go on.  After FAIR_NS they are let go
+ * first.
  */
 static void
 let_sleepers_go(void)
 {
 	unsigned n = LOAD_ACQUIRE(&park.sleepers);
-	uint64_t until;
+	uint64_t now, until;
 	int rc = 0;
 
-	if (n == 0)
+	if (n == 0) {
+		park.held_up_ns = 0;
+		return;
+	}
+	now = hs_clock_ns();
+	if (park.held_up_ns == 0)
+		park.held_up_ns = now;
+	if (now - park.held_up_ns < FAIR_NS)
 		return;
 	until = deadline_ns();
 	while (rc == 0 && (n = LOAD_ACQUIRE(&park.sleepers)) != 0)
 		rc = hs_futex_wait(&park.sleepers, n, until);
+	park.held_up_ns = 0;
 }
 
 /* If t is busy, have it count itself in. */
