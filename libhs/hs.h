@@ -232,6 +232,8 @@ struct hs_status {
 	uint64_t pause_ns_max;
 	char tracker[16];
 	char transport[16];
+	uint64_t stop_ns_last;	/* until all threads were at safepoints */
+	uint64_t stop_ns_max;
 };
 
 enum hs_protection {

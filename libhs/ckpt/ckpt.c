@@ -380,6 +380,8 @@ hs_ckpt_status(struct hs_ckpt *c, struct hs_status *st)
 	st->bytes_sent = c->count.bytes_sent;
 	st->pause_ns_last = c->count.pause_ns_last;
 	st->pause_ns_max = c->count.pause_ns_max;
+	st->stop_ns_last = c->count.stop_ns_last;
+	st->stop_ns_max = c->count.stop_ns_max;
 	pthread_mutex_unlock(&c->lock);
 }
 

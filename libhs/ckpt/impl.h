@@ -61,6 +61,8 @@ struct hs_ckpt_counters {
 	uint64_t bytes_sent;
 	uint64_t pause_ns_last;
 	uint64_t pause_ns_max;
+	uint64_t stop_ns_last;
+	uint64_t stop_ns_max;
 	uint64_t held_ns_last;
 };
 

@@ -213,18 +213,23 @@ static int
 stop_and_copy(struct hs_ckpt *c, struct hs_seal_snap *s, size_t room,
     size_t *need, uint64_t *pause_ns)
 {
-	uint64_t t0;
+	uint64_t t0 = hs_clock_ns(), stopped;
 	int rc;
 
 	rc = hs_park_stop_all();
 	if (rc < 0)
 		return rc;
-	t0 = hs_clock_ns();
+	stopped = hs_clock_ns();
 	rc = hs_extra_query(c);
 	if (rc == 0)
 		rc = pause_copy(c, s, room, need);
-	*pause_ns = hs_clock_ns() - t0;
+	*pause_ns = hs_clock_ns() - stopped;
 	hs_park_resume();
+	pthread_mutex_lock(&c->lock);
+	c->count.stop_ns_last = stopped - t0;
+	if (stopped - t0 > c->count.stop_ns_max)
+		c->count.stop_ns_max = stopped - t0;
+	pthread_mutex_unlock(&c->lock);
 	return rc;
 }
 

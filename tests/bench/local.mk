@@ -16,6 +16,7 @@ tests_bench_service_SOURCES = $(BENCH_COMMON) \
 	tests/bench/pause.c \
 	tests/bench/picks.c tests/bench/picks.h \
 	tests/bench/restore.c \
+	tests/bench/safepoint.c \
 	tests/bench/service.c
 tests_bench_service_LDADD = libhotspare.la
 

@@ -21,6 +21,9 @@ _Noreturn void mode_bytes(uint64_t seed);
 _Noreturn void mode_restore(size_t mib, uint64_t seed, const char *kill_file);
 /* cost.c, without an agent */
 _Noreturn void mode_cost(uint64_t seed);
+/* safepoint.c; stops only below hs-agent --standalone */
+_Noreturn void mode_safepoint(void);
+_Noreturn void mode_stops(uint64_t seed);
 /* answer.c, in a cluster */
 _Noreturn void mode_answer(uint16_t port, uint64_t seed);
 

@@ -21,6 +21,8 @@ usage(void)
 	    "       service SEED bytes\n"
 	    "       service SEED restore MIB FILE\n"
 	    "       service SEED cost\n"
+	    "       service SEED safepoint\n"
+	    "       service SEED stops\n"
 	    "       service SEED answer PORT\n");
 	exit(2);
 }
@@ -92,6 +94,10 @@ main(int argc, char **argv)
 		mode_restore(strtoul(argv[3], NULL, 0), seed, argv[4]);
 	if (strcmp(mode, "cost") == 0 && argc == 3)
 		mode_cost(seed);
+	if (strcmp(mode, "safepoint") == 0 && argc == 3)
+		mode_safepoint();
+	if (strcmp(mode, "stops") == 0 && argc == 3)
+		mode_stops(seed);
 	if (strcmp(mode, "answer") == 0 && argc == 4)
 		mode_answer((uint16_t)strtoul(argv[3], NULL, 0), seed);
 	usage();

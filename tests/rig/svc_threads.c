@@ -51,7 +51,7 @@ struct seat {
 	unsigned who;
 	uint64_t steps;
 	uint64_t random;
-	uint64_t x, y;		/* equal at each safepoint, or outside a region */
+	uint64_t x, y;	/* equal at each safepoint, or outside a region */
 };
 
 struct state {
@@ -265,8 +265,8 @@ run_checkpointer(void *arg)
 	return NULL;
 }
 
-static void (*const workers[SEATS])(void *) = { work_mover, work_mover,
-	work_pusher, work_puller };
+static void (*const workers[SEATS])(
+    void *) = { work_mover, work_mover, work_pusher, work_puller };
 static const char *const names[THREADS] = { "mover-0", "mover-1", "pusher",
 	"puller", "mover-2", "writer", "reader", "checkpointer" };
 
