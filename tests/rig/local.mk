@@ -67,12 +67,11 @@ tests_rig_svc_state_LDADD = $(svc_libs)
 dist_check_SCRIPTS += tests/rig/state.test
 TESTS += tests/rig/state.test
 EXTRA_DIST += tests/rig/kills.sh tests/rig/revive.sh
-check_PROGRAMS += tests/rig/svc_threads
+noinst_PROGRAMS += tests/rig/svc_threads
 tests_rig_svc_threads_SOURCES = tests/rig/svc_threads.c \
 	tests/rig/turns.c tests/rig/turns.h
 tests_rig_svc_threads_LDADD = $(svc_libs)
 dist_check_SCRIPTS += tests/rig/threads.test
 TESTS += tests/rig/threads.test
-EXTRA_DIST += tests/rig/kills.sh
 dist_check_SCRIPTS += tests/rig/code.test tests/rig/memory.test
 TESTS += tests/rig/code.test tests/rig/memory.test
