@@ -17,6 +17,7 @@ EXTRA_DIST += README.md \
 	docs/adr/0009-additional-state-is-memory.md \
 	docs/adr/0010-shadows-of-memory.md \
 	docs/adr/0011-datagrams-come-back-through-the-loopback.md \
+	docs/adr/0012-safepoints.md \
 	docs/format/message.md \
 	docs/format/records.md \
 	docs/format/state.md \

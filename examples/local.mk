@@ -40,13 +40,15 @@ TESTS += examples/tenlines/adapting.test
 # What docs/ADAPTING.md prints of single steps.
 noinst_PROGRAMS += examples/adapting/code examples/adapting/memory
 noinst_PROGRAMS += examples/adapting/hooks examples/adapting/lease \
-	examples/adapting/ticks
+	examples/adapting/threads examples/adapting/ticks
 examples_adapting_code_SOURCES = examples/adapting/code.c
 examples_adapting_code_LDADD = libhotspare.la
 examples_adapting_hooks_SOURCES = examples/adapting/hooks.c
 examples_adapting_hooks_LDADD = libhotspare.la
 examples_adapting_lease_SOURCES = examples/adapting/lease.c
 examples_adapting_lease_LDADD = libhotspare.la
+examples_adapting_threads_SOURCES = examples/adapting/threads.c
+examples_adapting_threads_LDADD = libhotspare.la
 examples_adapting_ticks_SOURCES = examples/adapting/ticks.c
 examples_adapting_ticks_LDADD = libhotspare.la
 examples_adapting_memory_SOURCES = examples/adapting/memory.c
