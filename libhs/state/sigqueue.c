@@ -13,6 +13,8 @@
 
 #define INFO HS_SIGQUEUE_INFO_BYTES
 #define FIRST_BYTES (16 * INFO)
+/* The kernel's sigset_t. */
+#define SET_BYTES 8
 /*
  * The user's limit of queued signals may be met by others while ours are out:
  * a turn of another process is all there is to wait for.
@@ -20,6 +22,17 @@
 #define TRIES 1000
 
 _Static_assert(sizeof(siginfo_t) >= INFO, "a siginfo_t has less");
+
+/* What tgkill(2) sent to this thread goes there again, all else to any. */
+static int
+send_info(int signo, siginfo_t *si)
+{
+	const long rc = si->si_code == SI_TKILL
+	    ? syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), signo, si)
+	    : syscall(SYS_rt_sigqueueinfo, getpid(), signo, si);
+
+	return rc < 0 ? errno : 0;
+}
 
 /* 0 or an errno. */
 static int
@@ -36,9 +49,7 @@ put_one(int signo, const uint8_t *info)
 	for (int i = 0; i < TRIES && e == EAGAIN; i++) {
 		if (i > 0)
 			(void)sched_yield();
-		e = syscall(SYS_rt_sigqueueinfo, getpid(), signo, &u.si) < 0
-		    ? errno
-		    : 0;
+		e = send_info(signo, &u.si);
 		/*
 		 * Only the first thread may say that it was kill(2); the
 		 * rest of what is told is laid out alike.
@@ -94,7 +105,10 @@ hs_sigqueue_peek(int signo, uint8_t **buf, size_t *len)
 	for (;;) {
 		if (at + INFO > size)
 			rc = grow_buf(buf, &size);
-		if (rc < 0 || sigtimedwait(&set, &si, &at_once) != signo)
+		/* The C library's says SI_USER for SI_TKILL. */
+		if (rc < 0 ||
+		    syscall(SYS_rt_sigtimedwait, &set, &si, &at_once,
+			SET_BYTES) != signo)
 			break;
 		memcpy(*buf + at, &si, INFO);
 		at += INFO;

@@ -18,7 +18,10 @@
  * thread or the process.  *buf is of malloc(); -ENOMEM, -EAGAIN with hs_why().
  */
 HS_MUST_CHECK int hs_sigqueue_peek(int signo, uint8_t **buf, size_t *len);
-/* Have it pending for the process.  -EAGAIN with hs_why(). */
+/*
+ * Have n signals pending, for the process, or for the calling thread what was
+ * sent to one thread.  -EAGAIN with hs_why().
+ */
 HS_MUST_CHECK int hs_sigqueue_put(int signo, const uint8_t *info, size_t n);
 
 #endif
