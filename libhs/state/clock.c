@@ -211,7 +211,7 @@ query_clock(struct hs_store *s)
 static int
 restore_clock(struct hs_store *s)
 {
-	struct hs_clock_mark m;
+	struct hs_clock_mark m = { .app_ns = 0 };
 	struct hs_store_rec rec;
 	uint64_t app_ns;
 	int rc;

@@ -65,7 +65,7 @@ restore_cwd(struct hs_rd *r)
 	hs_rd_require(r,
 	    bytes != NULL && bytes[0] == '/' && len < sizeof(path) &&
 		memchr(bytes, '\0', len) == NULL);
-	if (hs_rd_end(r) < 0)
+	if (hs_rd_end(r) < 0 || bytes == NULL)
 		return HS_ECORRUPT;
 	memcpy(path, bytes, len);
 	path[len] = '\0';

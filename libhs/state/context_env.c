@@ -73,15 +73,15 @@ hs_context_env_compare_argv(struct hs_rd *r)
 {
 	const size_t nthere = r->left;
 	const uint8_t *there = hs_rd_bytes(r, nthere);
-	size_t nhere;
-	char *here;
+	size_t nhere = 0;
+	char *here = NULL;
 	int rc;
 
 	hs_rd_require(r, there != NULL && there[nthere - 1] == '\0');
-	if (hs_rd_end(r) < 0)
+	if (hs_rd_end(r) < 0 || there == NULL)
 		return HS_ECORRUPT;
 	rc = read_argv(&here, &nhere);
-	if (rc < 0)
+	if (rc < 0 || here == NULL)
 		return rc;
 	if (nthere != nhere || memcmp(there, here, nhere) != 0)
 		rc = tell_args((const char *)there, nthere, here, nhere);
@@ -185,12 +185,15 @@ read_env(struct env *e)
 	*e = (struct env){ .n = 0 };
 	rc = hs_procfile_whole("/proc/self/environ", HS_CONTEXT_MOST_BYTES,
 	    &e->block, &len);
-	if (rc < 0)
+	if (rc < 0 || e->block == NULL)
 		return rc;
 	/* The last one may lack its end: the block is terminated. */
 	e->var = calloc(count_args(e->block, len) + 1, sizeof(*e->var));
-	if (e->var == NULL)
-		rc = hs_why(-ENOMEM, "no memory to read the environment");
+	if (e->var == NULL) {
+		free_env(e);
+		(void)hs_why(-ENOMEM, "no memory to read the environment");
+		return -ENOMEM;
+	}
 	for (size_t at = 0; at < len && rc == 0;
 	     at += strlen(e->block + at) + 1)
 		rc = add_var(e, e->block + at);

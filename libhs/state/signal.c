@@ -266,7 +266,7 @@ static int
 query_signals(struct hs_store *s)
 {
 	struct hs_store_rec rec;
-	struct view v;
+	struct view v = { .blocked = 0 };
 	int rc;
 
 	rc = hs_store_next(s, HS_STORE_SIGNAL, 0, &rec);
@@ -284,7 +284,7 @@ query_signals(struct hs_store *s)
 int
 hs_signal_add(struct hs_store *s, int signo)
 {
-	struct view v;
+	struct view v = { .blocked = 0 };
 	int rc;
 
 	if (signo < 1 || signo > LAST_SIGNAL ||
@@ -371,12 +371,12 @@ static int
 restore_one(const struct hs_store_rec *rec)
 {
 	const int signo = (int)rec->key;
-	struct sig g;
+	struct sig g = { .disposition = TO_DEFAULT };
 	sigset_t set;
 	int rc;
 
 	rc = decode_sig(rec, &g);
-	if (rc < 0)
+	if (rc < 0 || signo < 1)
 		return rc;
 	set = set_of(BIT_OF(signo));
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);		/* G1 */

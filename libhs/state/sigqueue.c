@@ -11,8 +11,8 @@
 
 #include "base/why.h"
 
-#define INFO HS_SIGQUEUE_INFO_BYTES
-#define FIRST_BYTES (16 * INFO)
+#define INFO ((size_t)HS_SIGQUEUE_INFO_BYTES)
+#define FIRST_BYTES ((size_t)16 * INFO)
 /* The kernel's sigset_t. */
 #define SET_BYTES 8
 /*
