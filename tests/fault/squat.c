@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * squat HOW [TRACKER]: a program that gets in hsinit()'s way.
+ * squat HOW [TRACKER]: a program that gets in hsinit()'s way;
+ * squat personality CMD...: one that gets in another's.
  *
  *	nothing		it does not
  *	arena		the arena's default address is taken
  *	EPERM ENOSYS	userfaultfd(2) fails with this
  *	link		HOTSPARE_FD names no link
+ *	personality	personality(2) fails with EPERM in CMD
  *
  * One line: "ok TRACKER" once a checkpoint was taken, status 0; or what
  * hsmessage() says, status 1.  Without hs-agent the tracker is "none".
@@ -47,12 +49,12 @@ take_arena(void)
 
 /* As a container's seccomp profile does it. */
 static void
-refuse_userfaultfd(unsigned err)
+refuse_call(unsigned nr, unsigned err)
 {
 	struct sock_filter f[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_userfaultfd, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -69,9 +71,9 @@ get_in_the_way(const char *how)
 	if (strcmp(how, "arena") == 0)
 		take_arena();
 	else if (strcmp(how, "EPERM") == 0)
-		refuse_userfaultfd(EPERM);
+		refuse_call(SYS_userfaultfd, EPERM);
 	else if (strcmp(how, "ENOSYS") == 0)
-		refuse_userfaultfd(ENOSYS);
+		refuse_call(SYS_userfaultfd, ENOSYS);
 	else if (strcmp(how, "link") == 0)
 		(void)setenv("HOTSPARE_FD", "0", 1);
 	else if (strcmp(how, "nothing") != 0) {
@@ -89,6 +91,11 @@ main(int argc, char **argv)
 
 	if (argc < 2)
 		return 2;
+	if (argc > 2 && strcmp(argv[1], "personality") == 0) {
+		refuse_call(SYS_personality, EPERM);
+		(void)execvp(argv[2], argv + 2);
+		die(argv[2]);
+	}
 	get_in_the_way(argv[1]);
 	if (argc > 2)
 		opt.tracker = argv[2];
