@@ -115,6 +115,9 @@ child_streams(const struct child_plan *p)
 	null = open("/dev/null", O_RDONLY);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 		child_fail(p, STEP_PREPARE);
+	/* Its number may be one that the service registered elsewhere. */
+	if (null != STDIN_FILENO)
+		(void)close(null);
 	if (p->log >= 0 &&
 	    (dup2(p->log, STDOUT_FILENO) < 0 ||
 		dup2(p->log, STDERR_FILENO) < 0))

@@ -77,6 +77,21 @@ child_leave_one(void)
 		_exit(92);
 }
 
+/* Descriptors of /dev/null beside the streams. */
+static int
+child_count_null(void)
+{
+	char name[32], link[16];
+	int n = 0;
+
+	for (int fd = 3; fd < 1024; fd++) {
+		(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		n += readlink(name, link, sizeof(link)) == 9 &&
+		    memcmp(link, "/dev/null", 9) == 0;
+	}
+	return n;
+}
+
 __attribute__((__constructor__)) static void
 child_main(void)
 {
@@ -88,6 +103,8 @@ child_main(void)
 		child_say(HS_MSG_FAILED);
 		_exit(3);
 	}
+	if (strcmp(part, "count") == 0)
+		_exit(child_count_null());
 	if (strcmp(part, "mute") == 0)
 		child_last();
 	if (strcmp(part, "stubborn") == 0)
@@ -394,6 +411,21 @@ its_process_group_ends_with_it(void)
 	(void)unlink(path);
 }
 
+/* Else its number is taken, where the service opens one of its own. */
+static void
+nothing_is_left_open_for_it(void)
+{
+	const int before = child_count_null();
+	char want[32];
+	struct host t;
+
+	play(&t, "count", 0);
+	until(&t, HS_SERVICE_DEAD);
+	(void)snprintf(want, sizeof(want), "exited with %d", before);
+	CU_ASSERT_STRING_EQUAL(hs_service_end(t.s), want);
+	end(&t);
+}
+
 static void
 expect_no_start(struct hs_service_config *cfg, int rc, const char *why)
 {
@@ -441,4 +473,4 @@ HS_SUITE(agent_service, HS_TEST(each_phase_in_turn),
     HS_TEST(a_brief_life_was_one), HS_TEST(messages_out_of_turn_are_refused),
     HS_TEST(what_fails_while_it_runs_is_kept),
     HS_TEST(its_process_group_ends_with_it),
-    HS_TEST(each_failure_names_its_cause))
+    HS_TEST(nothing_is_left_open_for_it), HS_TEST(each_failure_names_its_cause))
