@@ -66,7 +66,7 @@ tests_rig_svc_state_SOURCES = tests/rig/svc_state.c \
 tests_rig_svc_state_LDADD = $(svc_libs)
 dist_check_SCRIPTS += tests/rig/state.test
 TESTS += tests/rig/state.test
-EXTRA_DIST += tests/rig/kills.sh tests/rig/revive.sh
+EXTRA_DIST += tests/rig/kills.sh tests/rig/revive.sh tests/rig/state.sh
 noinst_PROGRAMS += tests/rig/svc_threads
 tests_rig_svc_threads_SOURCES = tests/rig/svc_threads.c \
 	tests/rig/turns.c tests/rig/turns.h

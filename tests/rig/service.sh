@@ -4,7 +4,9 @@
 # What demo.sh and failover.sh share: a rig with one service on it, and looking
 # at both.  To be sourced; the rig's directory is SVC_DIR.
 #
-#   svc_up [RIG OPTION...]	after SVC_NAME, SVC_PROGRAM, SVC_ARGS, SVC_PARAMS
+#   svc_up [RIG OPTION...]	after SVC_NAME, SVC_PROGRAM, SVC_ARGS, SVC_PARAMS;
+#				SVC_PATH is where a program is that is not
+#				installed
 #   svc_primary			the node where it is promoted
 #   svc_healthy			one promoted, every other node a whole spare
 
@@ -36,7 +38,7 @@ svc_check_built() {
 }
 
 svc_up() {
-	export SVC_NAME SVC_PROGRAM SVC_ARGS SVC_PARAMS
+	export SVC_NAME SVC_PROGRAM SVC_ARGS SVC_PARAMS SVC_PATH=${SVC_PATH-}
 	rig_up "$SVC_DIR" --root "$HS_ROOT" --cib "$SVC_HOME/service.cib" \
 		--owner $$ "$@" || return 1
 	eval "$(rig_env "$SVC_DIR")"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * svc_state REPORT: a service with a registered descriptor, or several, of each
+ * svc_state REPORT [LOG]: a service with a registered descriptor, or several, of each
  * kind.  In each turn all of them change at random, and a checkpoint is held.
  * After a restore each must be as the restored memory says that it was;
  * "same KIND" is said of each that is.
@@ -165,8 +165,10 @@ main(int argc, char **argv)
 	struct state *s;
 	int rc;
 
-	if (argc != 2)
-		hs_turns_wrong("usage: svc_state REPORT");
+	if (argc != 2 && argc != 3)
+		hs_turns_wrong("usage: svc_state REPORT [LOG]");
+	if (argc == 3 && freopen(argv[2], "ae", stdout) == NULL)
+		return 1;
 	rc = hsinit(NULL);
 	if (rc < 0)
 		hs_turns_wrong("hsinit: %d: %s", rc, hsmessage());
