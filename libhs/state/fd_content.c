@@ -260,13 +260,26 @@ write_content(int fd, const struct hs_fd_content *c)
 	return ftruncate(fd, (off_t)c->len) < 0 ? -errno : 0;
 }
 
+/* A new file's, whatever the umask is. */
+static int
+with_mode(int fd, mode_t mode)
+{
+	if (fd >= 0 && fchmod(fd, mode) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static int
 open_target(const struct hs_fd_content *c)
 {
 	int fd;
 
 	if (c->deleted)
-		return open(c->path, O_TMPFILE | O_RDWR | O_CLOEXEC, c->mode);
+		return with_mode(open(c->path, O_TMPFILE | O_RDWR | O_CLOEXEC,
+				     0600),
+		    c->mode);
 	fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd >= 0 && has_content(fd, c))
 		return fd;
@@ -275,12 +288,9 @@ open_target(const struct hs_fd_content *c)
 	fd = open(c->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	fd = open(c->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0 && fchmod(fd, c->mode) < 0) {
-		(void)close(fd);
-		return -1;
-	}
-	return fd;
+	return with_mode(open(c->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+			     0600),
+	    c->mode);
 }
 
 int
