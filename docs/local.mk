@@ -18,6 +18,7 @@ EXTRA_DIST += README.md \
 	docs/adr/0010-shadows-of-memory.md \
 	docs/adr/0011-datagrams-come-back-through-the-loopback.md \
 	docs/adr/0012-safepoints.md \
+	docs/adr/0013-time-in-a-takeover.md \
 	docs/format/message.md \
 	docs/format/records.md \
 	docs/format/state.md \
