@@ -70,7 +70,7 @@ read_entries(const struct hs_store *s)
 	struct hs_fd_reg from = { .fd = -1 };
 	const struct hs_fd_reg *lead;
 	struct hs_rd own;
-	int rc;
+	int rc = 0;
 
 	while (from.fd < INT_MAX &&
 	    (rc = hs_fd_record_next(s, from.fd + 1, &from, &own)) == 1) {
