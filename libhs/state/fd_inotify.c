@@ -363,8 +363,11 @@ decode_watch(struct hs_rd *r, int after, struct watch *out)
 	    path != NULL && path[0] == '/' && memchr(path, '\0', len) == NULL);
 	if (r->err != 0)
 		return HS_ECORRUPT;
-	out->path = strndup((const char *)path, len);
-	return out->path == NULL ? -ENOMEM : 0;
+	out->path = calloc(1, len + 1);
+	if (out->path == NULL)
+		return -ENOMEM;
+	memcpy(out->path, path, len);
+	return 0;
 }
 
 static int

@@ -214,7 +214,7 @@ decode_datagram(const struct udp *u, struct hs_rd *r, struct hs_fd_datagram *g)
 	hs_rd_require(r,
 	    is_source(u, &g->from) && g->len <= MOST_DATA &&
 		(g->to.ss_family == 0 || is_source(u, &g->to)));
-	g->data = g->len == 0 ? NULL : hs_rd_bytes(r, g->len);
+	g->data = g->len == 0 ? r->p : hs_rd_bytes(r, g->len);
 	return r->err != 0 ? HS_ECORRUPT : 0;
 }
 
