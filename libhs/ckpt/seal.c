@@ -222,6 +222,8 @@ stop_and_copy(struct hs_ckpt *c, struct hs_seal_snap *s, size_t room,
 	stopped = hs_clock_ns();
 	rc = hs_extra_query(c);
 	if (rc == 0)
+		rc = hs_park_still();
+	if (rc == 0)
 		rc = pause_copy(c, s, room, need);
 	*pause_ns = hs_clock_ns() - stopped;
 	hs_park_resume();

@@ -25,6 +25,13 @@
 /* In the count of whom is waited for: a thread says that it is in vain. */
 #define HURRY (1u << 31)
 
+/*
+ * Of the thread that stops the others; a hook that it calls is to find it as a
+ * thread that is not registered.
+ */
+#define STOPS 1
+#define STOPS_REGISTERED 2
+
 #define LOAD(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define LOAD_ACQUIRE(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
@@ -448,10 +455,16 @@ hs_park_begin(const char *call)
 void
 hs_park_end(int began)
 {
+	struct hs_park_self *self = &hs_park_self;
+
 	if (began <= 0)
 		return;
-	hs_park_self.base = 1;
-	raise_busy(1);
+	self->base = 1;
+	/* A hook may have kept a lock: it was told, and is counted on. */
+	if (self->busy != 0)
+		STORE(&self->busy, self->busy + 1);
+	else
+		raise_busy(1);
 }
 
 int
@@ -645,7 +658,8 @@ hs_park_stop_all(void)
 	if (LOAD_ACQUIRE(&park.is_abandoned) != 0)
 		return tell_breach(park.abandoned);
 	let_sleepers_go();
-	hs_park_self.stops = 1;
+	hs_park_self.stops = hs_park_self.reg != 0 ? STOPS_REGISTERED : STOPS;
+	STORE(&hs_park_self.reg, 0);
 	begin_stop();
 	rc = await_all();
 	/* It ended in this stop, and so was no longer waited for. */
@@ -660,9 +674,19 @@ hs_park_stop_all(void)
 	return rc;
 }
 
+int
+hs_park_still(void)
+{
+	return hs_park_self.busy == 0
+	    ? 0
+	    : refuse_busy("hook before a checkpoint", NULL);
+}
+
 void
 hs_park_resume(void)
 {
+	if (hs_park_self.stops == STOPS_REGISTERED)
+		STORE(&hs_park_self.reg, 1);
 	hs_park_self.stops = 0;
 	(void)__atomic_fetch_and(&hs_park_stop, ~HS_PARK_STOP,
 	    __ATOMIC_SEQ_CST);

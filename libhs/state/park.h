@@ -72,6 +72,11 @@ struct hs_park_thread {
  * hs_why() names it, and all go on as if nothing had been.
  */
 HS_MUST_CHECK int hs_park_stop_all(void);
+/*
+ * In between, after hooks of the program were called, which may take locks:
+ * HS_ELOCK if they have not given all of them back.
+ */
+HS_MUST_CHECK int hs_park_still(void);
 void hs_park_resume(void);
 /* How long to wait; -1: for ever.  The one before. */
 int hs_park_timeout(int ms);

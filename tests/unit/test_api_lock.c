@@ -421,6 +421,40 @@ late_holder_is_named_with_its_lock(void)
 	(void)hsthreadtimeout(before);
 }
 
+/* What a hook before a checkpoint may do: all others stand still. */
+static void
+hook_may_lock_but_not_keep(void)
+{
+	int began;
+
+	clear_state();
+	CU_ASSERT_EQUAL(hs_park_register("stops", NULL, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		began = hs_park_begin("hscpt");
+		CU_ASSERT_EQUAL_FATAL(began, 1);
+		CU_ASSERT_EQUAL_FATAL(hs_park_stop_all(), 0);
+		CU_ASSERT_EQUAL(hsmutexlock(&s.m), 0);
+		CU_ASSERT_EQUAL(hs_park_still(), HS_ELOCK);
+		expect_message("hook before a checkpoint: thread \"stops\"",
+		    "holds mutex \"accounts\"");
+		CU_ASSERT_EQUAL(hscondwait(&s.c, &s.m), HS_EMISUSE);
+		expect_message("hscondwait: ", "from a hook");
+		if (i == 0) {
+			CU_ASSERT_EQUAL(hsmutexunlock(&s.m), 0);
+		}
+		CU_ASSERT_EQUAL(hsblock(), i == 0 ? 0 : HS_ELOCK);
+		CU_ASSERT_EQUAL(hsunblock(), i == 0 ? 0 : HS_EMISUSE);
+		CU_ASSERT_EQUAL(hs_park_still(), i == 0 ? 0 : HS_ELOCK);
+		CU_ASSERT_EQUAL(hs_park_check("hsfdreg"), HS_EMISUSE);
+		expect_message("hsfdreg: ", "from a hook");
+		hs_park_resume();
+		hs_park_end(began);
+	}
+	CU_ASSERT_EQUAL(hs_park_begin("hscpt"), HS_ELOCK);
+	CU_ASSERT_EQUAL(hsmutexunlock(&s.m), 0);
+	CU_ASSERT_EQUAL(hs_park_unregister(), 0);
+}
+
 /* ---- a thread ends with a lock ---- */
 
 static void
@@ -487,4 +521,5 @@ HS_SUITE(api_lock, HS_TEST(mutex_excludes_and_is_free_in_a_stop),
     HS_TEST(misuse_is_refused), HS_TEST(rule_is_kept_at_each_call),
     HS_TEST(stop_is_told_of_a_breach),
     HS_TEST(late_holder_is_named_with_its_lock),
+    HS_TEST(hook_may_lock_but_not_keep),
     HS_TEST(lock_of_a_thread_that_ended_is_told))
