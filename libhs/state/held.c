@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "state/held.h"
 
-#include <assert.h>
 #include <stddef.h>
 
 #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
@@ -14,16 +13,6 @@ write_held(struct hs_park_held *to, const struct hs_park_held *h)
 	STORE(&to->kind, h->kind);
 	STORE(&to->name, h->name);
 	STORE(&to->place, h->place);
-}
-
-void
-hs_held_add(const struct hs_park_held *h)
-{
-	struct hs_park_self *self = &hs_park_self;
-
-	assert(self->locks < HS_PARK_MAX_HELD);
-	write_held(&self->thread->held[self->locks], h);
-	STORE_RELEASE(&self->locks, self->locks + 1);
 }
 
 /* Its place among them, or -1. */
@@ -40,13 +29,13 @@ find_held(const void *lock)
 }
 
 bool
-hs_held_has(const void *lock)
+hs_held_find(const void *lock)
 {
 	return find_held(lock) >= 0;
 }
 
 bool
-hs_held_drop(const void *lock)
+hs_held_drop_below(const void *lock)
 {
 	struct hs_park_self *self = &hs_park_self;
 	int i = find_held(lock);

@@ -19,16 +19,18 @@
 /* A read-write lock's: WAITERS, one who writes, or how many read. */
 #define WRITER (1u << 30)
 
+/* Neither success nor error: HS_PARK_MAX_HELD are held. */
+#define TOO_MANY 1
+
 #define LOAD(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 
-/* What a call works on. */
+/* What a call works on, for its slow way. */
 struct lock {
 	unsigned *word;
 	const char *kind;
 	const char *name;
 	const char *call;
-	const void *place;
 };
 
 /* ---- of all locks ---- */
@@ -48,28 +50,30 @@ refuse(int rc, const struct lock *l, const char *text)
 	    (const void *)l->word, text);
 }
 
-/* Before a lock may be taken: from here on the thread is busy. */
+/* Before a lock is taken: from here on the thread is busy. */
 static int
-begin_taking(const struct lock *l)
+begin_taking(void)
 {
-	if (hs_park_self.locks == HS_PARK_MAX_HELD)
-		return refuse(HS_EMISUSE, l,
-		    "is one too many: this thread holds HS_LOCK_MAX already");
-	return hs_park_raise();
+	int rc;
+
+	if (hs_park_self.locks < HS_PARK_MAX_HELD)
+		return hs_park_raise();
+	rc = hs_park_raise();
+	return rc < 0 ? rc : TOO_MANY;
 }
 
+/* rc is 0, or why it was not taken. */
 static int
-end_taking(const struct lock *l, int rc)
+end_taking(int rc, const struct lock *l, const void *place)
 {
-	if (rc < 0) {
+	if (rc == TOO_MANY)
+		rc = refuse(HS_EMISUSE, l,
+		    "is one too many: this thread holds HS_LOCK_MAX already");
+	if (rc < 0)
 		hs_park_lower();
-		return rc;
-	}
-	hs_held_add(&(struct hs_park_held){ .lock = l->word,
-	    .kind = l->kind,
-	    .name = l->name,
-	    .place = l->place });
-	return 0;
+	else
+		hs_held_add(l->word, l->kind, l->name, place);
+	return rc;
 }
 
 /*
@@ -143,40 +147,46 @@ wait_mutex(const struct lock *l)
 	}
 }
 
+static const char mutex_kind[] = "mutex";
+
+/* All but a free mutex. */
+static __attribute__((noinline)) int
+take_mutex(int rc, struct hs_mutex *m, const char *call, bool wait,
+    const void *place)
+{
+	const struct lock l = { .word = &m->word,
+		.kind = mutex_kind,
+		.name = m->name,
+		.call = call };
+
+	/* Of -ENOMEM nothing is to be undone. */
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		rc = wait ? wait_mutex(&l) : -EBUSY;
+	return end_taking(rc, &l, place);
+}
+
 int
 hs_lock_mutex(struct hs_mutex *m, const void *place)
 {
-	const struct lock l = { .word = &m->word,
-		.kind = "mutex",
-		.name = m->name,
-		.call = "hsmutexlock",
-		.place = place };
-	int rc;
+	const int rc = begin_taking();
 
-	rc = begin_taking(&l);
-	if (rc < 0)
-		return rc;
-	if (!swap(&m->word, 0, own_tid()))
-		rc = wait_mutex(&l);
-	return end_taking(&l, rc);
+	if (rc != 0 || !swap(&m->word, 0, own_tid()))
+		return take_mutex(rc, m, "hsmutexlock", true, place);
+	hs_held_add(&m->word, mutex_kind, m->name, place);
+	return 0;
 }
 
 int
 hs_lock_mutex_try(struct hs_mutex *m, const void *place)
 {
-	const struct lock l = { .word = &m->word,
-		.kind = "mutex",
-		.name = m->name,
-		.call = "hsmutextrylock",
-		.place = place };
-	int rc;
+	const int rc = begin_taking();
 
-	rc = begin_taking(&l);
-	if (rc < 0)
-		return rc;
-	if (!swap(&m->word, 0, own_tid()))
-		rc = -EBUSY;
-	return end_taking(&l, rc);
+	if (rc != 0 || !swap(&m->word, 0, own_tid()))
+		return take_mutex(rc, m, "hsmutextrylock", false, place);
+	hs_held_add(&m->word, mutex_kind, m->name, place);
+	return 0;
 }
 
 static int
@@ -236,10 +246,33 @@ has_dead_owner(struct hs_rwlock *rw, unsigned v)
 	    !hs_park_lives((pid_t)owner);
 }
 
+/* One of the calls that take a read-write lock. */
+struct rw_call {
+	const char *name;
+	const char *kind;
+	bool (*take)(unsigned *word);
+	bool wait;
+};
+
+static const struct rw_call read_call = { .name = "hsrwlockrdlock",
+	.kind = "read lock",
+	.take = try_read,
+	.wait = true };
+static const struct rw_call read_try_call = { .name = "hsrwlocktryrdlock",
+	.kind = "read lock",
+	.take = try_read };
+static const struct rw_call write_call = { .name = "hsrwlockwrlock",
+	.kind = "write lock",
+	.take = try_write,
+	.wait = true };
+static const struct rw_call write_try_call = { .name = "hsrwlocktrywrlock",
+	.kind = "write lock",
+	.take = try_write };
+
 static int
-wait_rw(struct hs_rwlock *rw, const struct lock *l, bool take(unsigned *))
+wait_rw(struct hs_rwlock *rw, const struct lock *l, const struct rw_call *call)
 {
-	while (!take(l->word)) {
+	while (!call->take(l->word)) {
 		unsigned v = LOAD(l->word);
 
 		if (v == 0)
@@ -253,71 +286,64 @@ wait_rw(struct hs_rwlock *rw, const struct lock *l, bool take(unsigned *))
 	return 0;
 }
 
-static int
-take_rw(struct hs_rwlock *rw, const struct lock *l, bool take(unsigned *),
-    bool wait)
+/* All but a lock that can be had at once. */
+static __attribute__((noinline)) int
+take_rw_slowly(int rc, struct hs_rwlock *rw, const struct rw_call *call,
+    const void *place)
 {
-	int rc;
+	const struct lock l = { .word = &rw->word,
+		.kind = call->kind,
+		.name = rw->name,
+		.call = call->name };
 
-	rc = begin_taking(l);
 	if (rc < 0)
 		return rc;
 	/* Read twice would be deadlock as soon as somebody wants to write. */
-	if (hs_held_has(l->word))
-		rc = refuse(HS_EMISUSE, l, "is held by this thread already");
-	else if (!take(l->word))
-		rc = wait ? wait_rw(rw, l, take) : -EBUSY;
-	if (rc == 0 && take == try_write)
+	if (rc == 0 && hs_held_has(l.word))
+		rc = refuse(HS_EMISUSE, &l, "is held by this thread already");
+	else if (rc == 0)
+		rc = call->wait ? wait_rw(rw, &l, call) : -EBUSY;
+	if (rc == 0 && call->take == try_write)
 		STORE(&rw->owner, own_tid());
-	return end_taking(l, rc);
+	return end_taking(rc, &l, place);
+}
+
+/* call is constant where this is called: nothing of it is left. */
+static inline __attribute__((always_inline)) int
+take_rw(struct hs_rwlock *rw, const struct rw_call *call, const void *place)
+{
+	const int rc = begin_taking();
+
+	if (rc != 0 || hs_held_has(&rw->word) || !call->take(&rw->word))
+		return take_rw_slowly(rc, rw, call, place);
+	if (call->take == try_write)
+		STORE(&rw->owner, own_tid());
+	hs_held_add(&rw->word, call->kind, rw->name, place);
+	return 0;
 }
 
 int
 hs_lock_read(struct hs_rwlock *l, const void *place)
 {
-	return take_rw(l,
-	    &(struct lock){ .word = &l->word,
-		.kind = "read lock",
-		.name = l->name,
-		.call = "hsrwlockrdlock",
-		.place = place },
-	    try_read, true);
+	return take_rw(l, &read_call, place);
 }
 
 int
 hs_lock_read_try(struct hs_rwlock *l, const void *place)
 {
-	return take_rw(l,
-	    &(struct lock){ .word = &l->word,
-		.kind = "read lock",
-		.name = l->name,
-		.call = "hsrwlocktryrdlock",
-		.place = place },
-	    try_read, false);
+	return take_rw(l, &read_try_call, place);
 }
 
 int
 hs_lock_write(struct hs_rwlock *l, const void *place)
 {
-	return take_rw(l,
-	    &(struct lock){ .word = &l->word,
-		.kind = "write lock",
-		.name = l->name,
-		.call = "hsrwlockwrlock",
-		.place = place },
-	    try_write, true);
+	return take_rw(l, &write_call, place);
 }
 
 int
 hs_lock_write_try(struct hs_rwlock *l, const void *place)
 {
-	return take_rw(l,
-	    &(struct lock){ .word = &l->word,
-		.kind = "write lock",
-		.name = l->name,
-		.call = "hsrwlocktrywrlock",
-		.place = place },
-	    try_write, false);
+	return take_rw(l, &write_try_call, place);
 }
 
 /* The word without its writer or one reader; zero when it was the last (L1). */
