@@ -59,9 +59,11 @@ tests_rig_svc_memory_LDADD = $(svc_libs)
 check_PROGRAMS += tests/rig/svc_state
 tests_rig_svc_state_SOURCES = tests/rig/svc_state.c \
 	tests/rig/state_anon.c tests/rig/state_anon.h \
+	tests/rig/state_file.c tests/rig/state_file.h \
 	tests/rig/state_inet.c tests/rig/state_inet.h \
 	tests/rig/state_kind.h tests/rig/state_kinds.c \
 	tests/rig/state_process.c tests/rig/state_process.h \
+	tests/rig/state_unix.c tests/rig/state_unix.h \
 	tests/rig/turns.c tests/rig/turns.h
 tests_rig_svc_state_LDADD = $(svc_libs)
 dist_check_SCRIPTS += tests/rig/state.test

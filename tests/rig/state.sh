@@ -41,7 +41,9 @@ fi
 : "${HS_SEED:=$((EPOCHSECONDS % 32768))}"
 RANDOM=$HS_SEED
 printf '# HS_SEED=%s\n' "$HS_SEED"
+keeper=''
 end_run() {
+	[ -z "$keeper" ] || kill "$keeper" 2>/dev/null
 	[ -z "${SVC_DIR-}" ] || rig_down "$SVC_DIR"
 }
 tap_begin state end_run
@@ -95,7 +97,13 @@ die() {
 
 SVC_DIR=$work/rig
 log=$SVC_DIR/said
-SVC_ARGS="$SVC_DIR/turn $log"
+# A terminal that outlives the services.  /run is each node's own: the files
+# there came with the checkpoint or not at all.
+"$SVC_PATH" --terminal "$work/terminal" &
+keeper=$!
+must rig_until 5 test -s "$work/terminal" || finish
+read -r terminal <"$work/terminal"
+SVC_ARGS="$SVC_DIR/turn /run $log $terminal"
 must svc_up || finish
 must rig_until "$HEALTHY_S" svc_healthy || finish
 for ((i = 1; i <= kills; i++)); do

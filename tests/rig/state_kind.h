@@ -45,6 +45,21 @@ extern const struct state_kind *const state_kinds[];
 uint64_t state_random(struct state_mirror *m, uint64_t n);
 /* Registered, or the service is wrong. */
 void state_register(struct state_mirror *m, int i, int fd, unsigned how);
+/* Descriptor flags, at random, of the first n. */
+void state_toggle(struct state_mirror *m, int n);
+/* Number and flags of the first n. */
+void state_show_flags(FILE *out, const struct state_mirror *m, int n);
+/* n letters. */
+void state_letters(struct state_mirror *m, char *buf, size_t n);
+/* Of bytes; begin with 0, go on with what it returned. */
+uint64_t state_sum(uint64_t sum, const void *p, size_t len);
+/*
+ * A path of this machine's own, the same on each; two are good at a time.  A
+ * terminal that outlives the service; NULL: there is none.
+ */
+const char *state_path(const char *name);
+const char *state_tty(void);
+
 /* The value of "key:" in fdinfo, into out as "key value\n". */
 void state_show_info(FILE *out, int fd, const char *key);
 /* The lines of fdinfo that begin so, in order, up to `until` in each. */

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * svc_state REPORT [LOG]: a service with a registered descriptor, or several, of each
- * kind.  In each turn all of them change at random, and a checkpoint is held.
- * After a restore each must be as the restored memory says that it was;
- * "same KIND" is said of each that is.
+ * svc_state REPORT DIR [LOG [TERMINAL]]: a service with a registered descriptor,
+ * or several, of each kind.  In each turn all of them change at random, and a
+ * checkpoint is held.  After a restore each must be as the restored memory says
+ * that it was; "same KIND" is said of each that is, in LOG or on standard
+ * output (-).  Its own files are in DIR.
+ *
+ * svc_state --terminal FILE: keep a terminal; its name goes to FILE.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hs.h"
+#include "tests/rig/state_file.h"
 #include "tests/rig/state_kind.h"
 #include "tests/rig/turns.h"
 
 #define MOST_KINDS 32
+/* The kernel sets it where it likes; fcntl.h has 0 for it. */
+#define LARGEFILE 0100000
 
 struct state {
 	uint64_t turn;
 	struct state_mirror *mirror[MOST_KINDS];
 };
+
+static const char *dir, *tty;
 
 /* ---- for the kinds ---- */
 
@@ -36,6 +46,60 @@ state_register(struct state_mirror *m, int i, int fd, unsigned how)
 	if (hsfdreg(fd, how) < 0)
 		hs_turns_wrong("%s", hsmessage());
 	m->fd[i] = fd;
+}
+
+void
+state_toggle(struct state_mirror *m, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (state_random(m, 4) == 0)
+			(void)fcntl(m->fd[i], F_SETFD,
+			    state_random(m, 2) != 0 ? FD_CLOEXEC : 0);
+}
+
+void
+state_show_flags(FILE *out, const struct state_mirror *m, int n)
+{
+	for (int i = 0; i < n; i++)
+		(void)fprintf(out, "fd %d %#x %d\n", m->fd[i],
+		    (unsigned)(fcntl(m->fd[i], F_GETFL) & ~LARGEFILE),
+		    fcntl(m->fd[i], F_GETFD));
+}
+
+void
+state_letters(struct state_mirror *m, char *buf, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf[i] = (char)('a' + state_random(m, 26));
+}
+
+/* As FNV-1a goes on. */
+uint64_t
+state_sum(uint64_t sum, const void *p, size_t len)
+{
+	const uint8_t *b = p;
+
+	for (size_t i = 0; i < len; i++)
+		sum = (sum ^ b[i]) * 0x100000001b3u;
+	return sum;
+}
+
+const char *
+state_path(const char *name)
+{
+	static char path[2][256];
+	static int turn;
+
+	turn ^= 1;
+	(void)snprintf(path[turn], sizeof(path[turn]), "%s/svc_state.%s", dir,
+	    name);
+	return path[turn];
+}
+
+const char *
+state_tty(void)
+{
+	return tty;
 }
 
 static FILE *
@@ -159,16 +223,38 @@ check(const struct state *s)
 	(void)fflush(stdout);
 }
 
+static _Noreturn void
+keep_terminal(const char *file)
+{
+	const int fd = posix_openpt(O_RDWR | O_NOCTTY);
+	FILE *to = fopen(file, "we");
+
+	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || to == NULL)
+		hs_turns_wrong("a terminal: %m");
+	(void)fprintf(to, "%s\n", ptsname(fd)); /* NOLINT: one thread */
+	(void)fclose(to);
+	for (;;)
+		(void)pause();
+}
+
 int
 main(int argc, char **argv)
 {
 	struct state *s;
 	int rc;
 
-	if (argc != 2 && argc != 3)
-		hs_turns_wrong("usage: svc_state REPORT [LOG]");
-	if (argc == 3 && freopen(argv[2], "ae", stdout) == NULL)
+	if (argc == 3 && strcmp(argv[1], "--terminal") == 0)
+		keep_terminal(argv[2]);
+	if (argc < 3 || argc > 5)
+		hs_turns_wrong("usage: svc_state REPORT DIR [LOG [TERMINAL]]");
+	dir = argv[2];
+	if (argc > 3 && strcmp(argv[3], "-") != 0 &&
+	    freopen(argv[3], "ae", stdout) == NULL)
 		return 1;
+	if (argc > 4)
+		tty = argv[4];
+	if (hsfdkind(&state_named_memory) < 0)
+		hs_turns_wrong("%s", hsmessage());
 	rc = hsinit(NULL);
 	if (rc < 0)
 		hs_turns_wrong("hsinit: %d: %s", rc, hsmessage());
