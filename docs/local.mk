@@ -27,6 +27,7 @@ EXTRA_DIST += README.md \
 dist_man_MANS += docs/man/hs-agent.8
 dist_man_MANS += docs/man/hsctl.8
 dist_man_MANS += docs/man/ocf_hotspare_service.7
+dist_man_MANS += docs/man/hotspare_sqlite.7
 
 # The calls of hs.h; pages of one line lead to that of their family.
 dist_man_MANS += docs/man/hsblock.3

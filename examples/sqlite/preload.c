@@ -15,20 +15,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sqlite3.h>
-
 #include "examples/sqlite/preload.h"
 #include "examples/sqlite/vfs.h"
 
 #define VISIBLE __attribute__((visibility("default")))
 
-typedef int open_fn(const char *, sqlite3 **);
-typedef int open_v2_fn(const char *, sqlite3 **, int, const char *);
+/*
+ * As sqlite3.h has them, which is not included: what is defined here are other
+ * functions of the same names.  0 is SQLITE_OK.
+ */
+typedef int open_fn(const char *, struct sqlite3 **);
+typedef int open_v2_fn(const char *, struct sqlite3 **, int, const char *);
 typedef int auto_extension_fn(void (*)(void));
-typedef int close_fn(sqlite3 *);
+typedef int close_fn(struct sqlite3 *);
 
-VISIBLE int sqlite3_open(const char *name, sqlite3 **out);
-VISIBLE int sqlite3_open_v2(const char *name, sqlite3 **out, int flags,
+VISIBLE int sqlite3_open(const char *name, struct sqlite3 **out);
+VISIBLE int sqlite3_open_v2(const char *name, struct sqlite3 **out, int flags,
     const char *vfs);
 
 static void *
@@ -80,10 +82,10 @@ register_vfs(void)
 	auto_extension_fn *cancel =
 	    (auto_extension_fn *)next_symbol("sqlite3_cancel_auto_extension");
 	void (*entry)(void) = (void (*)(void))preload_enter;
-	sqlite3 *db = NULL;
+	struct sqlite3 *db = NULL;
 
 	(void)add(entry);
-	if (open_db(":memory:", &db) != SQLITE_OK) {
+	if (open_db(":memory:", &db) != 0) {
 		(void)fprintf(stderr, "hotspare: no VFS in this program\n");
 		exit(EXIT_FAILURE);
 	}
@@ -100,7 +102,7 @@ register_once(void)
 }
 
 int
-sqlite3_open(const char *name, sqlite3 **out)
+sqlite3_open(const char *name, struct sqlite3 **out)
 {
 	open_fn *open_db = (open_fn *)next_symbol("sqlite3_open");
 
@@ -109,7 +111,8 @@ sqlite3_open(const char *name, sqlite3 **out)
 }
 
 int
-sqlite3_open_v2(const char *name, sqlite3 **out, int flags, const char *vfs)
+sqlite3_open_v2(const char *name, struct sqlite3 **out, int flags,
+    const char *vfs)
 {
 	open_v2_fn *open_db = (open_v2_fn *)next_symbol("sqlite3_open_v2");
 

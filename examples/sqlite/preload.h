@@ -2,12 +2,11 @@
 #ifndef EXAMPLES_SQLITE_PRELOAD_H
 #define EXAMPLES_SQLITE_PRELOAD_H
 
-#include <sqlite3.h>
-
+struct sqlite3;
 struct sqlite3_api_routines;
 
 /* The entry point of the extension where it was preloaded. */
-int preload_enter(sqlite3 *db, char **error,
+int preload_enter(struct sqlite3 *db, char **error,
     const struct sqlite3_api_routines *api);
 
 #endif
