@@ -31,6 +31,11 @@ noinst_PROGRAMS += tests/rig/client_sqlite
 tests_rig_client_sqlite_SOURCES = \
 	tests/rig/client_link.c tests/rig/client_link.h \
 	tests/rig/client_sqlite.c
+noinst_PROGRAMS += tests/rig/sqlite_order
+tests_rig_sqlite_order_SOURCES = $(SQLITE_VFS) tests/rig/sqlite_order.c
+tests_rig_sqlite_order_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS) \
+	-DSQLITE_CORE
+tests_rig_sqlite_order_LDADD = libhotspare.la $(SQLITE_LIBS)
 TESTS += tests/rig/sqlite.test tests/rig/sqlite-shell.test
 
 if HAVE_CUNIT

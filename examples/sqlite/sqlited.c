@@ -32,18 +32,21 @@
 #include "examples/sqlite/vfs.h"
 
 #define CLIENTS 64	/* further ones wait in the backlog */
+#define DATABASES 16
 #define PING_MS 200	/* how often hsping() is called at least */
 #define DEAD_AFTER_MS 10000	/* acknowledges nothing: it has gone */
 
 struct server {
-	const char *uri;
+	unsigned ndbs;
+	const char *uri[DATABASES];
+	int listen_fd[DATABASES];
 	const char *journal;
-	int listen_fd;
 	unsigned clients;	/* atomic */
 };
 
 struct client {
 	struct server *server;
+	const char *uri;
 	int fd;
 };
 
@@ -96,7 +99,7 @@ serve_client(void *arg)
 	struct client *c = arg;
 	struct server *v = c->server;
 
-	session_serve(c->fd, v->uri, v->journal);
+	session_serve(c->fd, c->uri, v->journal);
 	free(c);
 	(void)__atomic_fetch_sub(&v->clients, 1, __ATOMIC_RELAXED);
 	return NULL;
@@ -116,14 +119,14 @@ set_options(int fd)
 }
 
 static void
-accept_client(struct server *v)
+accept_client(struct server *v, unsigned db)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	pthread_attr_t attr;
 	pthread_t thread;
 	int fd;
 
-	fd = accept4(v->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	fd = accept4(v->listen_fd[db], NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0 || c == NULL) {
 		free(c);
 		if (fd >= 0)
@@ -131,7 +134,7 @@ accept_client(struct server *v)
 		return;
 	}
 	set_options(fd);
-	*c = (struct client){ .server = v, .fd = fd };
+	*c = (struct client){ .server = v, .uri = v->uri[db], .fd = fd };
 	(void)__atomic_fetch_add(&v->clients, 1, __ATOMIC_RELAXED);
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -146,14 +149,19 @@ accept_client(struct server *v)
 static _Noreturn void
 serve(struct server *v)
 {
-	struct pollfd p = { .events = POLLIN };
+	struct pollfd p[DATABASES];
+	unsigned i;
 	bool room;
 
 	for (;;) {
 		room = __atomic_load_n(&v->clients, __ATOMIC_RELAXED) < CLIENTS;
-		p.fd = room ? v->listen_fd : -1;
-		if (poll(&p, 1, PING_MS) > 0)
-			accept_client(v);
+		for (i = 0; i < v->ndbs; i++)
+			p[i] = (struct pollfd){ .events = POLLIN,
+				.fd = room ? v->listen_fd[i] : -1 };
+		if (poll(p, v->ndbs, PING_MS) > 0)
+			for (i = 0; i < v->ndbs; i++)
+				if (p[i].revents != 0)
+					accept_client(v, i);
 		(void)hsping();
 	}
 }
@@ -162,8 +170,8 @@ static _Noreturn void
 usage(int status)
 {
 	(void)fprintf(status == 0 ? stdout : stderr,
-	    "usage: sqlited [-p port] [-j mode] [URI]\n"
-	    "  -p  to listen at (4001)\n"
+	    "usage: sqlited [-p port] [-j mode] [URI...]\n"
+	    "  -p  to listen at (4001); the next URI is at the next port\n"
 	    "  -j  journal_mode: wal (default), delete, truncate, persist\n"
 	    "  URI defaults to file:sqlited.db?vfs=hotspare\n");
 	exit(status);
@@ -198,10 +206,10 @@ parse_journal(const char *s)
 int
 main(int argc, char **argv)
 {
-	struct server v = { .uri = "file:sqlited.db?vfs=" VFS_NAME,
-		.journal = "wal" };
+	struct server v = { .ndbs = 1, .journal = "wal" };
 	const char *why = "";
 	uint16_t port = 4001;
+	unsigned i;
 	int opt;
 
 	while ((opt = getopt(argc, argv, "hj:p:")) != -1) {
@@ -212,13 +220,15 @@ main(int argc, char **argv)
 		else
 			usage(opt == 'h' ? 0 : 2);
 	}
-	if (argc - optind > 1)
+	if (argc - optind > DATABASES)
 		usage(2);
-	if (optind < argc)
-		v.uri = argv[optind];
+	v.uri[0] = "file:sqlited.db?vfs=" VFS_NAME;
+	for (i = 0; optind < argc; i++, v.ndbs = i)
+		v.uri[i] = argv[optind++];
 	(void)sqlite3_config(SQLITE_CONFIG_LOG, log_line, NULL);
 	if (vfs_start(false, &why) < 0)	/* on a spare: until it takes over */
 		die("start", why);
-	v.listen_fd = open_listener(port);
+	for (i = 0; i < v.ndbs; i++)
+		v.listen_fd[i] = open_listener((uint16_t)(port + i));
 	serve(&v);
 }

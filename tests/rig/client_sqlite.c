@@ -5,8 +5,8 @@
  * of five statements; it is on record in table done, by the client's number and
  * the transfer's.  Whenever a connection comes up it asks what is on record:
  * all that was answered must be, at most one more may be.  The first connection
- * also asks for integrity_check, the sum of all accounts, and that each account
- * is what the record makes it.
+ * to a database also asks for integrity_check, the sum of all accounts, and
+ * that each account is what the record makes it.
  *
  * Ends at SIGTERM, or after -t seconds, with the same questions once more.  The
  * last line is one JSON object; the status is 1 if anything was wrong, with one
@@ -47,6 +47,7 @@ enum step {
 struct conn {
 	struct client_link link;
 	unsigned id;
+	unsigned db;		/* which it uses */
 	enum step step;
 	unsigned to_come;	/* answers until the step is done */
 	unsigned nrows;
@@ -64,7 +65,8 @@ struct load {
 	uint64_t interval_ns, answer_ns, give_up_ns;
 	uint64_t seed;
 	const char *report;
-	bool built;		/* the first connection has */
+	unsigned ndbs;		/* at ports one above the other */
+	bool built[CONNS_MAX];	/* a database; its first connection has */
 	uint64_t start_ns, end_ns, report_ns;
 	uint64_t last_ns;	/* of the newest COMMIT's answer */
 	uint64_t longest_ns;
@@ -231,12 +233,12 @@ take_ok(struct load *d, struct conn *k, uint64_t now)
 	k->step = STEP_NONE;
 	switch (was) {
 	case STEP_BUILD:
-		d->built = true;
+		d->built[k->db] = true;
 		ask_record(k);
 		break;
 	case STEP_RECORD:
 		take_record(d, k, now);
-		if (k->id == 0)
+		if (k->id == k->db)
 			ask(k, STEP_CHECK, 1, "PRAGMA integrity_check\n");
 		else if (k->last)
 			k->step = STEP_SETTLED;
@@ -324,7 +326,7 @@ go_on(struct load *d, struct conn *k, uint64_t now)
 	if (is_over(d, now)) {
 		k->last = true;
 		ask_record(k);
-	} else if (d->built && now >= k->due_ns) {
+	} else if (d->built[k->db] && now >= k->due_ns) {
 		k->due_ns += d->interval_ns;
 		if (k->due_ns < now)
 			k->due_ns = now;
@@ -339,10 +341,10 @@ serve_conn(struct load *d, struct conn *k, short revents, uint64_t now)
 
 	if (link_step(&k->link, revents, now)) {
 		k->step = STEP_NONE;
-		if (!d->built && k->id == 0)
-			ask_build(k);
-		else if (d->built)
+		if (d->built[k->db])
 			ask_record(k);
+		else if (k->id == k->db)
+			ask_build(k);
 	}
 	while (
 	    k->link.state == LINK_UP && link_line(&k->link, line, sizeof(line)))
@@ -437,8 +439,10 @@ static _Noreturn void
 usage(int status)
 {
 	(void)fprintf(status == 0 ? stdout : stderr,
-	    "usage: client_sqlite [-k conns] [-r rate] [-t s] [-a answer_ms]\n"
-	    "           [-g give_up_s] [-s seed] [-o report] ADDRESS PORT\n"
+	    "usage: client_sqlite [-k conns] [-d databases] [-r rate] [-t s]\n"
+	    "           [-a answer_ms] [-g give_up_s] [-s seed] [-o report]\n"
+	    "           ADDRESS PORT\n"
+	    "  -d  shared by the connections in turn, at PORT and those above\n"
 	    "  -r  transfers a second and connection; 0 is as many as can be\n"
 	    "  -a  a connection silent for so long is replaced\n");
 	exit(status);
@@ -464,10 +468,12 @@ parse_options(struct load *d, int argc, char **argv)
 	uint64_t rate = 50;
 	int o;
 
-	while ((o = getopt(argc, argv, "a:g:hk:o:r:s:t:")) != -1) {
+	while ((o = getopt(argc, argv, "a:d:g:hk:o:r:s:t:")) != -1) {
 		if (o == 'a')
 			d->answer_ns =
 			    parse_number(optarg, 10, 60000) * LINK_MS;
+		else if (o == 'd')
+			d->ndbs = (unsigned)parse_number(optarg, 1, CONNS_MAX);
 		else if (o == 'g')
 			d->give_up_ns =
 			    parse_number(optarg, 1, 3600) * 1000 * LINK_MS;
@@ -486,7 +492,7 @@ parse_options(struct load *d, int argc, char **argv)
 		else
 			usage(o == 'h' ? 0 : 2);
 	}
-	if (argc - optind != 2)
+	if (argc - optind != 2 || d->ndbs > d->nconns)
 		usage(2);
 	d->interval_ns = rate == 0 ? 0 : 1000 * LINK_MS / rate;
 }
@@ -496,17 +502,22 @@ main(int argc, char **argv)
 {
 	static struct load d = {
 		.nconns = 4,
+		.ndbs = 1,
 		.answer_ns = 8000 * LINK_MS,
 		.give_up_ns = 60000 * LINK_MS,
 	};
 	struct sigaction sa = { .sa_handler = on_signal };
+	char port[16];
 	unsigned i;
 
 	d.seed = link_now_ns();
 	parse_options(&d, argc, argv);
 	for (i = 0; i < d.nconns; i++) {
 		d.conn[i].id = i;
-		if (!link_init(&d.conn[i].link, argv[optind], argv[optind + 1]))
+		d.conn[i].db = i % d.ndbs;
+		(void)snprintf(port, sizeof(port), "%lu",
+		    strtoul(argv[optind + 1], NULL, 10) + d.conn[i].db);
+		if (!link_init(&d.conn[i].link, argv[optind], port))
 			usage(2);
 	}
 	(void)sigaction(SIGTERM, &sa, NULL);
