@@ -435,7 +435,7 @@ timers_go_on(void)
 		"cpu" };
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
 		.sigev_signo = RT };
-	uint64_t first, second;
+	uint64_t first = 0, second = 1;
 	timer_t *slot;
 	long every;
 
@@ -456,10 +456,16 @@ timers_go_on(void)
 	set_timer(*slot, 0, 0);
 	(void)make_timer("idle", CLOCK_MONOTONIC, NULL);
 	set_itimer(ITIMER_REAL, 50000, 7000);
-	CU_ASSERT_EQUAL(hscpt(HS_HELD, &first), 0);
-	/* M2: time goes by, and nothing is written. */
-	(void)usleep(5000);
-	CU_ASSERT_EQUAL(hscpt(HS_HELD, &second), 0);
+	CU_ASSERT_EQUAL(hscpt(HS_HELD, NULL), 0);
+	/*
+	 * M2: time goes by, and nothing is written; unless a second does, on
+	 * a machine that is busy.
+	 */
+	for (int i = 0; i < 10 && first != second; i++) {
+		CU_ASSERT_EQUAL(hscpt(HS_HELD, &first), 0);
+		(void)usleep(5000);
+		CU_ASSERT_EQUAL(hscpt(HS_HELD, &second), 0);
+	}
 	CU_ASSERT_EQUAL(first, second);
 	/* But for what counts the process's time. */
 	set_timer(*slot, 100000, 4000);
@@ -562,6 +568,21 @@ note_in_thread(union sigval sv)
 	atomic_fetch_add(&came, 1);
 }
 
+/*
+ * The C library starts the thread by itself, without the race detector's
+ * knowledge, which then has no place to keep what the thread does.
+ */
+#ifdef __SANITIZE_THREAD__
+#define THREADS_OF_LIBC false
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREADS_OF_LIBC false
+#endif
+#endif
+#ifndef THREADS_OF_LIBC
+#define THREADS_OF_LIBC true
+#endif
+
 static void
 timer_calls_its_function(void)
 {
@@ -570,6 +591,8 @@ timer_calls_its_function(void)
 		.sigev_value = { .sival_int = 12 } };
 	timer_t *slot;
 
+	if (!THREADS_OF_LIBC)
+		return;
 	forget_notes();
 	CU_ASSERT_EQUAL(hshook(HS_AFTER_RESTORE, 0, note_hook, NULL), 0);
 	life_begin();
