@@ -63,8 +63,8 @@ check_event(struct hs_fd_reg *d)
 static int
 query_event(struct hs_fd_reg *d, struct hs_fd_out *out)
 {
-	uint64_t count;
-	uint8_t semaphore;
+	uint64_t count = 0;
+	uint8_t semaphore = 0;
 	int rc = read_event(d->fd, &count, &semaphore);
 
 	if (rc < 0)

@@ -52,9 +52,7 @@ name_socket(struct hs_fd_feed *f)
 	if (bind(f->fd, (struct sockaddr *)&ss, len) < 0 ||
 	    getsockname(f->fd, (struct sockaddr *)&ss, &len) < 0)
 		return -errno;
-	f->port = f->family == AF_INET
-	    ? ((struct sockaddr_in *)&ss)->sin_port
-	    : ((struct sockaddr_in6 *)&ss)->sin6_port;
+	f->port = hs_fd_inet_port(&ss);
 	return 0;
 }
 
@@ -71,7 +69,7 @@ size_socket(int fd, int bytes)
 static int
 watch_socket(int fd, int wait_ms, int peek_off)
 {
-	const struct timeval tv = { .tv_usec = wait_ms * 1000 };
+	const struct timeval tv = { .tv_usec = (suseconds_t)wait_ms * 1000 };
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &peek_off,

@@ -122,6 +122,13 @@ hs_fd_inet_get(struct hs_rd *r, struct sockaddr_storage *ss)
 	}
 }
 
+uint16_t
+hs_fd_inet_port(const struct sockaddr_storage *ss)
+{
+	return ss->ss_family == AF_INET ? in4(ss)->sin_port
+					: in6(ss)->sin6_port;
+}
+
 socklen_t
 hs_fd_inet_len(const struct sockaddr_storage *ss)
 {

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
@@ -32,6 +33,8 @@ int hs_fd_inet_int(int fd, int level, int name);
 void hs_fd_inet_put(struct hs_wr *w, const struct sockaddr_storage *ss);
 /* The cursor fails on what breaks the rules.  Family 0: no name. */
 void hs_fd_inet_get(struct hs_rd *r, struct sockaddr_storage *ss);
+/* In network order. */
+uint16_t hs_fd_inet_port(const struct sockaddr_storage *ss);
 socklen_t hs_fd_inet_len(const struct sockaddr_storage *ss);
 void hs_fd_inet_text(const struct sockaddr_storage *ss, char *buf, size_t size);
 

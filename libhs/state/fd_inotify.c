@@ -136,10 +136,13 @@ drop_dead(struct watches *w)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < w->n; i++) {
-		if (w->by[i].alive)
-			w->by[kept++] = w->by[i];
+		const struct watch at = w->by[i];
+
+		w->by[i].path = NULL;
+		if (at.alive)
+			w->by[kept++] = at;
 		else
-			free(w->by[i].path);
+			free(at.path);
 	}
 	w->n = kept;
 }
@@ -261,7 +264,7 @@ absolute(const char *path)
 		char *end = stpcpy(made, cwd);
 
 		*end++ = '/';
-		strcpy(end, path);
+		memcpy(end, path, strlen(path) + 1);
 	}
 	free(cwd);
 	return made;
@@ -361,7 +364,7 @@ decode_watch(struct hs_rd *r, int after, struct watch *out)
 	path = hs_rd_bytes(r, len);
 	hs_rd_require(r,
 	    path != NULL && path[0] == '/' && memchr(path, '\0', len) == NULL);
-	if (r->err != 0)
+	if (r->err != 0 || path == NULL)
 		return HS_ECORRUPT;
 	out->path = calloc(1, len + 1);
 	if (out->path == NULL)

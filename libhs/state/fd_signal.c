@@ -57,7 +57,7 @@ check_signal(struct hs_fd_reg *d)
 static int
 query_signal(struct hs_fd_reg *d, struct hs_fd_out *out)
 {
-	uint64_t mask;
+	uint64_t mask = 0;
 	int rc = read_mask(d->fd, &mask);
 
 	if (rc < 0)

@@ -269,7 +269,9 @@ hs_fd_sockopt_get(struct hs_rd *r, int fd, int number)
 			(o->form == FORM_TEXT ? len <= size_of(o)
 					      : len == size_of(o)));
 		last = id;
-		if (r->err == 0 && set_option(fd, o, value, len) < 0)
+		if (o == NULL || r->err != 0)
+			break;
+		if (set_option(fd, o, value, len) < 0)
 			return hs_why(HS_EFD,
 			    "fd %d: the option %s cannot be set here: %s",
 			    number, o->text, hs_err_text(-errno));

@@ -181,8 +181,8 @@ settle_expiry(struct timer *t, uint64_t left_ns, const struct timer *last)
 static int
 query_timer(struct hs_fd_reg *d, struct hs_fd_out *out)
 {
-	struct timer t, *last;
-	uint64_t left_ns;
+	struct timer t = { .armed = 0 }, *last;
+	uint64_t left_ns = 0;
 	int rc = read_timer(d->fd, &t, &left_ns);
 
 	if (rc < 0)

@@ -166,7 +166,7 @@ put_names(int fd, struct hs_wr *w)
 
 	hs_wr_u16(w, (uint16_t)hs_fd_inet_int(fd, SOL_SOCKET, SO_DOMAIN));
 	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0 ||
-	    ((struct sockaddr_in *)&name)->sin_port == 0)
+	    hs_fd_inet_port(&name) == 0)
 		memset(&name, 0, sizeof(name));
 	len = sizeof(peer);
 	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
