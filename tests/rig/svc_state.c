@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * svc_state REPORT DIR [LOG [TERMINAL]]: a service with a registered descriptor,
- * or several, of each kind.  In each turn all of them change at random, and a
- * checkpoint is held.  After a restore each must be as the restored memory says
+ * svc_state REPORT DIR [LOG [TERMINAL]]: a service with a registered
+ * descriptor, or several, of each kind.  In each turn all of them change at
+ * random, and a checkpoint is held.  After a restore each must be as the restored memory says
  * that it was; "same KIND" is said of each that is, in LOG or on standard
  * output (-).  Its own files are in DIR.
  *
