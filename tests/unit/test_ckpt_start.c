@@ -142,18 +142,20 @@ hello_tells_who_is_there(void)
 {
 	uint8_t build[HS_DIGEST_BYTES];
 	const int before = open_fds();
+	struct hs_msg_hello hello;
 	struct hs_ckpt *c;
 	struct peer p;
 
 	peer_init(&p);
 	c = peer_start(&p, 0);
+	hello = PEER_GET(&p, hello);
 	CU_ASSERT_PTR_NULL(getenv("HOTSPARE_FD"));
-	CU_ASSERT_EQUAL(p.hello.pid, (uint32_t)getpid());
-	CU_ASSERT_EQUAL(p.hello.arena_base, HS_ARENA_DEFAULT_BASE);
-	CU_ASSERT_EQUAL(p.hello.arena_bytes, PEER_ARENA_BYTES);
-	CU_ASSERT_STRING_EQUAL(p.hello.version, "0.1.0");
+	CU_ASSERT_EQUAL(hello.pid, (uint32_t)getpid());
+	CU_ASSERT_EQUAL(hello.arena_base, HS_ARENA_DEFAULT_BASE);
+	CU_ASSERT_EQUAL(hello.arena_bytes, PEER_ARENA_BYTES);
+	CU_ASSERT_STRING_EQUAL(hello.version, "0.1.0");
 	CU_ASSERT_EQUAL(hs_ident_build(build, false), 0);
-	CU_ASSERT_EQUAL(memcmp(build, p.hello.build, sizeof(build)), 0);
+	CU_ASSERT_EQUAL(memcmp(build, hello.build, sizeof(build)), 0);
 	CU_ASSERT_EQUAL(hs_ckpt_close(&c, 0), 0);
 	peer_stop(&p);
 	CU_ASSERT_TRUE(p.running);
