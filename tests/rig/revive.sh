@@ -10,7 +10,8 @@
 #   fixed    pointers to code, in a program at a fixed address
 #   refs     references to code, in a position-independent program
 #   placed   pointers to code in one, with aslr=off
-#   moved    the same, but the spare's libraries are elsewhere: refused
+#   threads  eight threads over three locks, half of them registered
+#   moved    the same as placed, but the spare's libraries are elsewhere: refused
 #
 # HS_SEED=N repeats the instants of the run that printed it.
 
@@ -48,7 +49,7 @@ lay_root() {
 	local p
 
 	cp -a "$HS_ROOT" "$work/root" || return 1
-	for p in svc_memory svc_code_fixed svc_code_pie; do
+	for p in svc_memory svc_code_fixed svc_code_pie svc_threads; do
 		cp "$HS_BUILD/tests/rig/$p" "$work/root$PROGRAMS/" || return 1
 	done
 	# A large stack moves the libraries.
@@ -189,7 +190,11 @@ placed() {
 	revive placed svc_code_pie plain aslr=off
 }
 
-[ $# -gt 0 ] || set -- memory fixed refs placed moved
+threads() {
+	revive threads svc_threads ''
+}
+
+[ $# -gt 0 ] || set -- memory fixed refs placed threads moved
 must lay_root || finish
 for scenario; do
 	"$scenario"
