@@ -2,9 +2,9 @@
 /*
  * svc_state REPORT DIR [LOG [TERMINAL]]: a service with a registered
  * descriptor, or several, of each kind.  In each turn all of them change at
- * random, and a checkpoint is held.  After a restore each must be as the restored memory says
- * that it was; "same KIND" is said of each that is, in LOG or on standard
- * output (-).  Its own files are in DIR.
+ * random, and a checkpoint is held.  After a restore each must be as the
+ * restored memory says that it was; "same KIND" is said of each that is, in LOG
+ * or on standard output (-).  Its own files are in DIR.
  *
  * svc_state --terminal FILE: keep a terminal; its name goes to FILE.
  */
