@@ -106,7 +106,7 @@ reenlist(struct hs_ckpt *c, const struct hs_thread_plan *p)
 {
 	struct hs_thread_plan is;
 	struct hs_store_rec rec;
-	struct hs_store *s;
+	struct hs_store *s = NULL;
 	bool same;
 	int rc;
 
@@ -129,7 +129,7 @@ int
 hs_crew_reg(struct hs_ckpt *c, const char *name, hs_crew_fn *fn, void *arg,
     hs_crew_fn *end)
 {
-	struct hs_thread_plan p;
+	struct hs_thread_plan p = { .arg = 0 };
 	int rc;
 
 	rc = check_name(name);
@@ -155,7 +155,7 @@ hs_crew_unreg(struct hs_ckpt *c)
 {
 	const struct hs_park_self *self = &hs_park_self;
 	uint64_t key = 0;
-	struct hs_store *s;
+	struct hs_store *s = NULL;
 	int rc;
 
 	if (self->reg != 0)

@@ -16,6 +16,7 @@
 
 #define VERSION 1
 #define MAX_SIGNAL 64
+#define CPU_BITS ((size_t)HS_THREAD_CPU_BYTES * CHAR_BIT)
 
 /* Written by hsinit() and hsthreadstart(), looked at by hscpt(). */
 static atomic_uint pending;
@@ -80,7 +81,7 @@ describe_cpus(struct hs_thread_plan *p)
 	if (sched_getaffinity(0, sizeof(set), &set) < 0 ||
 	    CPU_COUNT(&set) >= online)
 		return;
-	for (size_t i = 0; i < HS_THREAD_CPU_BYTES * CHAR_BIT; i++)
+	for (size_t i = 0; i < CPU_BITS; i++)
 		if (CPU_ISSET(i, &set))
 			p->cpus[i / CHAR_BIT] |= (uint8_t)(1u << i % CHAR_BIT);
 }
@@ -227,7 +228,7 @@ set_cpus(const struct hs_thread_plan *p)
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	for (size_t i = 0; i < HS_THREAD_CPU_BYTES * CHAR_BIT; i++)
+	for (size_t i = 0; i < CPU_BITS; i++)
 		if ((p->cpus[i / CHAR_BIT] & 1u << i % CHAR_BIT) != 0)
 			CPU_SET(i, &set);
 	/* This machine may have none of them: then any is as good. */

@@ -308,7 +308,7 @@ check_bank(void)
 		sum += s->account[i];
 	for (unsigned i = 0; i < THREADS; i++)
 		steps += s->seat[i].steps;
-	if (sum != ACCOUNTS * EACH)
+	if (sum != (int64_t)ACCOUNTS * EACH)
 		hs_turns_wrong("the sum is %lld", (long long)sum);
 	if (steps != s->moves)
 		hs_turns_wrong("%llu steps, %llu moves",
