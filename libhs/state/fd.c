@@ -19,7 +19,7 @@
 /* What open() and fcntl() take; others are the kernel's own. */
 #define KEPT_FLAGS                                                             \
 	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_SYNC |   \
-	    O_ASYNC | O_PATH | O_DIRECTORY)
+	    O_ASYNC | O_PATH)
 #define FIRST_BODY_BYTES ((size_t)64 << 10)
 
 /* Where records are built; kept, for the next checkpoint asks the same. */
@@ -99,6 +99,7 @@ check_same(struct hs_fd_reg *d)
 
 /* ---- registering ---- */
 
+/* -ENOENT: none takes it. */
 static int
 choose_kind(struct hs_fd_reg *d)
 {
@@ -117,7 +118,7 @@ choose_kind(struct hs_fd_reg *d)
 			assert(d->ops->abi == HS_FD_ABI);
 			return 0;
 		}
-	return HS_EFD;
+	return -ENOENT;
 }
 
 /* What it is, for one that no kind wants. */
@@ -195,7 +196,7 @@ fill_entry(struct hs_fd_reg *d, unsigned how)
 		    "after HS_RESTORED",
 		    d->fd);
 	rc = choose_kind(d);
-	if (rc == HS_EFD)
+	if (rc == -ENOENT)
 		return refuse_kind(d);
 	if (rc == 0)
 		rc = d->ops->check(d);

@@ -12,7 +12,7 @@
 #define DELETED " (deleted)"
 
 /* Of open()'s flags, those that fcntl(F_SETFL) cannot set afterwards. */
-#define ONLY_OPEN (O_ACCMODE | O_SYNC | O_DIRECTORY)
+#define ONLY_OPEN (O_ACCMODE | O_SYNC)
 
 static int
 refuse_deleted(const struct hs_fd_reg *d, const char *path)

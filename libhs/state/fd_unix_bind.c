@@ -72,7 +72,10 @@ hs_fd_unix_bind_read(struct hs_rd *r, struct hs_fd_unix_bound *b)
 	b->uid = hs_rd_u32(r);
 	b->gid = hs_rd_u32(r);
 	hs_fd_unix_read_name(r, &b->name);
-	hs_rd_require(r, b->mode <= 07777);
+	hs_rd_require(r,
+	    b->mode <= 07777 &&
+		(!hs_fd_unix_is_path(&b->name) ||
+		    b->name.a.sun_path[0] == '/'));
 }
 
 /* A file that was left behind answers so; one in use does not. */

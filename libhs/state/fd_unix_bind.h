@@ -6,7 +6,7 @@
  *   0   4 mode		of the file, 07777; 0 if the name is no path
  *   4   4 uid		of the file
  *   8   4 gid
- *  12   - name		fd_unix.h
+ *  12   - name		fd_unix.h; a path begins with '/'
  */
 #ifndef HS_STATE_FD_UNIX_BIND_H
 #define HS_STATE_FD_UNIX_BIND_H

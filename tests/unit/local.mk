@@ -47,6 +47,7 @@ UNIT_STATE = \
 	tests/unit/state_store.c tests/unit/state_store.h \
 	tests/unit/test_state_clock.c \
 	tests/unit/state_tools.c tests/unit/state_tools.h \
+	tests/unit/test_state_fd_app.c \
 	tests/unit/test_state_fd_file.c \
 	tests/unit/test_state_fd_event.c \
 	tests/unit/test_state_fd_pipe.c \

@@ -209,6 +209,15 @@ a_deleted_file_comes_back_nameless(void)
 	CU_ASSERT_EQUAL(fstat(fd, &st), 0);
 	CU_ASSERT_EQUAL(st.st_nlink, 0);
 	end();
+	/* One that never had a name: its flags have O_DIRECTORY. */
+	begin();
+	fd = open(dir, O_TMPFILE | O_RDWR, 0600);
+	CU_ASSERT_EQUAL_FATAL(hs_fd_register(fd, HS_FD_CONTENT), 0);
+	CU_ASSERT_EQUAL(write(fd, "spool", 5), 5);
+	state_takeover();
+	CU_ASSERT_EQUAL(pread(fd, buf, 8, 0), 5);
+	CU_ASSERT_EQUAL(memcmp(buf, "spool", 5), 0);
+	end();
 }
 
 /* A change that keeps size and, within a tick, the time stamps is seen (C1). */
