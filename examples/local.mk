@@ -39,6 +39,9 @@ TESTS += examples/tenlines/adapting.test
 
 # What docs/ADAPTING.md prints of single steps.
 noinst_PROGRAMS += examples/adapting/code examples/adapting/memory
+noinst_PROGRAMS += examples/adapting/descriptors
+examples_adapting_descriptors_SOURCES = examples/adapting/descriptors.c
+examples_adapting_descriptors_LDADD = libhotspare.la
 noinst_PROGRAMS += examples/adapting/hooks examples/adapting/lease \
 	examples/adapting/threads examples/adapting/ticks
 examples_adapting_code_SOURCES = examples/adapting/code.c
