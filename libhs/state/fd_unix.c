@@ -70,31 +70,47 @@ hs_fd_unix_check(const struct hs_fd_reg *d)
 /* ---- unix_diag ---- */
 
 static void
-read_attributes(const struct rtattr *a, size_t left,
-    struct hs_fd_unix_diag *out)
+read_attribute(unsigned type, const uint8_t *data, struct hs_fd_unix_diag *out)
 {
 	struct unix_diag_rqlen q;
 	struct unix_diag_vfs v;
 
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		switch (a->rta_type) {
-		case UNIX_DIAG_PEER:
-			memcpy(&out->peer_ino, RTA_DATA(a), 4);
-			break;
-		case UNIX_DIAG_VFS:
-			memcpy(&v, RTA_DATA(a), sizeof(v));
-			out->file_ino = v.udiag_vfs_ino;
-			break;
-		case UNIX_DIAG_RQLEN:
-			memcpy(&q, RTA_DATA(a), sizeof(q));
-			out->backlog = q.udiag_wqueue;
-			break;
-		case UNIX_DIAG_SHUTDOWN:
-			memcpy(&out->shutdown, RTA_DATA(a), 1);
-			break;
-		default:
-			break;
-		}
+	switch (type) {
+	case UNIX_DIAG_PEER:
+		memcpy(&out->peer_ino, data, 4);
+		break;
+	case UNIX_DIAG_VFS:
+		memcpy(&v, data, sizeof(v));
+		out->file_ino = v.udiag_vfs_ino;
+		break;
+	case UNIX_DIAG_RQLEN:
+		memcpy(&q, data, sizeof(q));
+		out->backlog = q.udiag_wqueue;
+		break;
+	case UNIX_DIAG_SHUTDOWN:
+		memcpy(&out->shutdown, data, 1);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+read_attributes(const uint8_t *p, size_t left, struct hs_fd_unix_diag *out)
+{
+	struct rtattr a;
+	size_t step;
+
+	while (left >= sizeof(a)) {
+		memcpy(&a, p, sizeof(a));
+		if (a.rta_len < sizeof(a) || a.rta_len > left)
+			return;
+		read_attribute(a.rta_type, p + RTA_LENGTH(0), out);
+		step = RTA_ALIGN(a.rta_len);
+		if (step >= left)
+			return;
+		p += step;
+		left -= step;
 	}
 }
 
@@ -146,7 +162,7 @@ read_answer(struct hs_fd_unix_diag *out)
 		return e.error;
 	}
 	m = NLMSG_DATA(&a.h);
-	read_attributes((const struct rtattr *)(const void *)(m + 1),
+	read_attributes((const uint8_t *)(m + 1),
 	    NLMSG_PAYLOAD(&a.h, sizeof(*m)), out);
 	return 0;
 }
