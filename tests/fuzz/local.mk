@@ -24,6 +24,11 @@ FUZZERS += tests/fuzz/fuzz_fd
 tests_fuzz_fuzz_fd_SOURCES = tests/fuzz/fuzz_fd.c
 tests_fuzz_fuzz_fd_LDADD = libhsstate.la libhsbase.la
 tests_fuzz_fuzz_fd_LDFLAGS = $(AM_LDFLAGS) $(HS_FUZZ_LDFLAGS)
+
+FUZZERS += tests/fuzz/fuzz_fdset
+tests_fuzz_fuzz_fdset_SOURCES = tests/fuzz/fuzz_fdset.c
+tests_fuzz_fuzz_fdset_LDADD = libhsstate.la libhsbase.la
+tests_fuzz_fuzz_fdset_LDFLAGS = $(AM_LDFLAGS) $(HS_FUZZ_LDFLAGS)
 endif
 noinst_PROGRAMS += $(FUZZERS)
 
