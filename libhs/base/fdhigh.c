@@ -21,7 +21,7 @@ hs_fdhigh_move(int fd)
 		return fd;
 	if (lim.rlim_cur < most)
 		most = lim.rlim_cur;
-	if (most < 2 * OWN_FDS || fd >= (int)most - OWN_FDS)
+	if (most < (rlim_t)2 * OWN_FDS || fd >= (int)most - OWN_FDS)
 		return fd;
 	high = fcntl(fd, F_DUPFD_CLOEXEC, (int)most - OWN_FDS);
 	if (high < 0)

@@ -379,6 +379,7 @@ await_turn(struct hs_ckpt *c, const struct plan *p, struct report *r)
 static bool
 is_placed(void)
 {
+	/* hsinit() runs alone: NOLINTNEXTLINE(concurrency-mt-unsafe) */
 	const char *aslr = getenv("HOTSPARE_ASLR");
 
 	return aslr != NULL && strcmp(aslr, "off") == 0;

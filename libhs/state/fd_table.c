@@ -65,7 +65,7 @@ grow_table(void)
 
 	if (table.n < table.cap)
 		return 0;
-	by = realloc(table.by, cap * sizeof(*by));
+	by = realloc(table.by, cap * sizeof(struct hs_fd_reg *));
 	if (by == NULL)
 		return -ENOMEM;
 	table.by = by;
@@ -87,7 +87,7 @@ hs_fd_table_add(int fd)
 	}
 	d->fd = d->as = fd;
 	memmove(&table.by[i + 1], &table.by[i],
-	    (table.n - i) * sizeof(*table.by));
+	    (table.n - i) * sizeof(struct hs_fd_reg *));
 	table.by[i] = d;
 	table.n++;
 	return d;
@@ -102,7 +102,7 @@ hs_fd_table_del(struct hs_fd_reg *d)
 		d->ops->forget(d);
 	table.n--;
 	memmove(&table.by[i], &table.by[i + 1],
-	    (table.n - i) * sizeof(*table.by));
+	    (table.n - i) * sizeof(struct hs_fd_reg *));
 	free(d);
 }
 

@@ -36,7 +36,7 @@ int
 hs_fd_unix_bind_ask(const struct hs_fd_reg *d, struct hs_fd_unix_bound *b)
 {
 	char path[sizeof(b->name.a.sun_path) + 1] = "";
-	struct stat st;
+	struct stat st = { .st_mode = 0 };
 	int rc;
 
 	*b = (struct hs_fd_unix_bound){ .mode = 0 };

@@ -43,7 +43,7 @@ probe_pair(int fd, const struct stat *st)
 static int
 check_pair(struct hs_fd_reg *d)
 {
-	struct hs_fd_unix_diag diag;
+	struct hs_fd_unix_diag diag = { .peer_ino = 0 };
 	int rc;
 
 	rc = hs_fd_unix_check(d);
