@@ -182,6 +182,13 @@ name_handler(const struct sigaction *sa)
 	return sa->sa_sigaction == never_either ? "either" : "strange";
 }
 
+static bool
+is_handled(const struct sigaction *sa)
+{
+	return sa->sa_handler != SIG_DFL && sa->sa_handler != SIG_IGN;
+}
+
+/* A mask is a handler's: without one, a sanitizer may have any there. */
 static void
 show_signal(FILE *out, int signo)
 {
@@ -193,7 +200,7 @@ show_signal(FILE *out, int signo)
 	(void)sigpending(&pending);
 	(void)fprintf(out, "%d %s %x", signo, name_handler(&sa),
 	    (unsigned)sa.sa_flags & ~RESTORER);
-	for (int i = 1; i <= SIGRTMAX; i++)
+	for (int i = 1; is_handled(&sa) && i <= SIGRTMAX; i++)
 		if (sigismember(&sa.sa_mask, i) == 1)
 			(void)fprintf(out, " %d", i);
 	(void)fprintf(out, " blocked %d pending %d\n",
