@@ -91,6 +91,7 @@ remove_tools(void)
 	hs_log_fini();
 	(void)unlink(tool_path("calls"));
 	(void)unlink(tool_path("attrd_updater"));
+	(void)unlink(tool_path("cibadmin"));
 	(void)unlink(tool_path("hsctl"));
 	(void)rmdir(tool_dir);
 }
