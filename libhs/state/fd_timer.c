@@ -68,6 +68,13 @@ probe_timer(int fd, const struct stat *st)
 	return hs_fd_info_is(fd, "anon_inode:[timerfd]");
 }
 
+/* As many as a record may say, which nobody has waited for. */
+static uint64_t
+limit_ticks(uint64_t n)
+{
+	return n < INT64_MAX ? n : INT64_MAX;
+}
+
 /* "(seconds, nanoseconds)" */
 static uint64_t
 parse_pair(const char *s)
@@ -108,7 +115,7 @@ read_timer(int fd, struct timer *t, uint64_t *left_ns)
 	}
 	*t = (struct timer){ .clock = (uint8_t)strtoul(text[0], NULL, 10),
 		.flags = (uint8_t)strtoul(text[1], NULL, 8),
-		.ticks = strtoull(text[2], NULL, 10),
+		.ticks = limit_ticks(strtoull(text[2], NULL, 10)),
 		.interval_ns = parse_pair(text[4]) };
 	*left_ns = parse_pair(text[3]);
 	return 0;
@@ -248,7 +255,7 @@ take_missed(struct timer *t, uint64_t now)
 		return;
 	if (t->interval_ns != 0)
 		missed += (now - t->expiry_ns) / t->interval_ns;
-	t->ticks += missed;
+	t->ticks = limit_ticks(t->ticks + missed);
 	t->expiry_ns += missed * t->interval_ns;
 	t->armed = t->interval_ns != 0;
 }
