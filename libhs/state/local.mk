@@ -38,6 +38,7 @@ libhsstate_la_SOURCES += libhs/state/code.c libhs/state/code.h
 libhsstate_la_SOURCES += libhs/state/held.c libhs/state/held.h
 libhsstate_la_SOURCES += libhs/state/lock.c libhs/state/lock.h
 libhsstate_la_SOURCES += libhs/state/park.c libhs/state/park.h
+libhsstate_la_SOURCES += libhs/state/park_list.c libhs/state/park_list.h
 libhsstate_la_SOURCES += libhs/state/park_tell.c libhs/state/park_tell.h
 libhsstate_la_SOURCES += libhs/state/memreg.c libhs/state/memreg.h
 libhsstate_la_SOURCES += libhs/state/context.c libhs/state/context.h

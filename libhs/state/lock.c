@@ -9,6 +9,7 @@
 #include "base/why.h"
 #include "state/held.h"
 #include "state/park.h"
+#include "state/park_list.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 /* Between two looks whether the thread that has a lock lives. */
@@ -140,7 +141,7 @@ wait_mutex(const struct lock *l)
 			continue;
 		v |= WAITERS;
 		if (sleep_on(l->word, v) == -ETIMEDOUT && LOAD(l->word) == v &&
-		    !hs_park_lives((pid_t)(v & ~WAITERS)))
+		    !hs_park_list_lives((pid_t)(v & ~WAITERS)))
 			return refuse_dead(l);
 		/* Others may sleep still: who gives it back wakes one. */
 		mine |= WAITERS;
@@ -243,7 +244,7 @@ has_dead_owner(struct hs_rwlock *rw, unsigned v)
 	const unsigned owner = LOAD(&rw->owner);
 
 	return (v & WRITER) != 0 && owner != 0 && LOAD(&rw->word) == v &&
-	    !hs_park_lives((pid_t)owner);
+	    !hs_park_list_lives((pid_t)owner);
 }
 
 /* One of the calls that take a read-write lock. */
@@ -381,9 +382,9 @@ static unsigned
 join_waiters(struct hs_cond *c)
 {
 	/* Whoever waited when the image was made is no more. */
-	if (LOAD(&c->life) != hs_park_life()) {
+	if (LOAD(&c->life) != hs_park_list_life()) {
 		STORE(&c->waiters, 0);
-		STORE(&c->life, hs_park_life());
+		STORE(&c->life, hs_park_list_life());
 	}
 	STORE(&c->waiters, LOAD(&c->waiters) + 1);
 	return LOAD(&c->signals);

@@ -15,6 +15,7 @@
 #include "base/futex.h"
 #include "base/why.h"
 #include "state/held.h"
+#include "state/park_list.h"
 #include "state/park_tell.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -42,27 +43,20 @@ unsigned hs_park_stop;
 
 static struct {
 	pthread_once_t once;
-	pthread_key_t key;
-	bool has_key;
 	bool has_membarrier;
-	pthread_mutex_t lock;		/* list, breach, abandoned */
-	struct hs_park_thread *threads;
 	/*
 	 * How many threads a stop waits for, and above it the stop's ticket: a
 	 * thread that comes when the stop was given up must not count for the
 	 * next one.
 	 */
 	uint64_t pending;
-	unsigned sleepers;		/* threads that a stop holds up */
-	uint64_t held_up_ns;		/* since when there always were some */
-	unsigned life;			/* constant once set up */
+	unsigned sleepers; /* threads that a stop holds up */
+	uint64_t held_up_ns; /* since when there always were some */
 	int timeout_ms;
-	char breach[HS_WHY_BYTES];	/* of the lock rule, in this stop */
-	unsigned is_abandoned;		/* a thread has ended with a lock: */
-	char abandoned[HS_WHY_BYTES];	/* which; written before, once */
+	/* Of the lock rule, in this stop; the list's lock guards it. */
+	char breach[HS_WHY_BYTES];
 } park = {
 	.once = PTHREAD_ONCE_INIT,
-	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.timeout_ms = DEFAULT_TIMEOUT_MS,
 };
 
@@ -136,27 +130,14 @@ fence_all(void)
 	fence();
 	if ((LOAD(&hs_park_stop) & HS_PARK_FENCED) == 0 &&
 	    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
-		abort();	/* it was registered: cannot be */
+		abort(); /* it was registered: cannot be */
 }
 
-/* ---- records ---- */
-
-unsigned
-hs_park_life(void)
-{
-	return park.life;
-}
-
-static void end_thread(void *arg);
+/* ---- the process ---- */
 
 static void
 set_up(void)
 {
-	/* Pids come again, and so may clocks; both together do not. */
-	park.life = (unsigned)hs_clock_ns() * 2654435761u + (unsigned)getpid();
-	if (park.life == 0)
-		park.life = 1;
-	park.has_key = pthread_key_create(&park.key, end_thread) == 0;
 	park.has_membarrier =
 	    membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
 	hs_park_use_fences(!park.has_membarrier);
@@ -165,94 +146,16 @@ set_up(void)
 static int
 create_record(void)
 {
-	struct hs_park_thread *t;
-
 	(void)pthread_once(&park.once, set_up);
-	t = calloc(1, sizeof(*t));
-	if (t == NULL || !park.has_key ||
-	    pthread_setspecific(park.key, t) != 0) {
-		free(t);
-		return hs_why(-ENOMEM, "no memory to know this thread by");
-	}
-	t->self = &hs_park_self;
-	t->tid = gettid();
-	pthread_mutex_lock(&park.lock);
-	t->next = park.threads;
-	t->prev = &park.threads;
-	if (t->next != NULL)
-		t->next->prev = &t->next;
-	park.threads = t;
-	pthread_mutex_unlock(&park.lock);
-	hs_park_self.thread = t;
-	return 0;
-}
-
-/* The destructor: what the thread leaves behind is told, and it is no more. */
-static void
-end_thread(void *arg)
-{
-	struct hs_park_thread *t = arg;
-	struct hs_park_self *self = &hs_park_self;
-	char line[HS_WHY_BYTES];
-
-	if (t->end != NULL)
-		t->end(t->end_arg);
-	if (self->busy > self->base) {
-		hs_park_tell_end(t, line);
-		pthread_mutex_lock(&park.lock);
-		if (!park.is_abandoned)
-			memcpy(park.abandoned, line, sizeof(line));
-		STORE_RELEASE(&park.is_abandoned, 1);
-		pthread_mutex_unlock(&park.lock);
-	}
-	STORE(&self->reg, 0);
-	self->base = self->locks = 0;
-	STORE_RELEASE(&self->busy, 0);
-	hs_park_arrive();
-	pthread_mutex_lock(&park.lock);
-	*t->prev = t->next;
-	if (t->next != NULL)
-		t->next->prev = t->prev;
-	pthread_mutex_unlock(&park.lock);
-	self->thread = NULL;
-	free(t);
-}
-
-bool
-hs_park_lives(pid_t tid)
-{
-	const struct hs_park_thread *t;
-
-	pthread_mutex_lock(&park.lock);
-	for (t = park.threads; t != NULL && t->tid != tid;)
-		t = t->next;
-	pthread_mutex_unlock(&park.lock);
-	return t != NULL;
-}
-
-unsigned
-hs_park_registered(void)
-{
-	unsigned n = 0;
-
-	pthread_mutex_lock(&park.lock);
-	for (const struct hs_park_thread *t = park.threads; t != NULL;
-	     t = t->next)
-		n += LOAD(&t->self->reg);
-	pthread_mutex_unlock(&park.lock);
-	return n;
+	return hs_park_list_join();
 }
 
 void
 hs_park_forget(void)
 {
-	(void)pthread_mutex_init(&park.lock, NULL);
-	park.threads = NULL;
+	hs_park_list_forget();
 	park.sleepers = 0;
-	park.is_abandoned = 0;
 	hs_park_self = (struct hs_park_self){ .busy = 0 };
-	if (park.has_key)
-		(void)pthread_setspecific(park.key, NULL);
 	/* Whether the kernel knows this process is not known. */
 	park.has_membarrier = false;
 	hs_park_stop = HS_PARK_FENCED;
@@ -327,10 +230,10 @@ break_stop(int rc)
 {
 	if ((LOAD_ACQUIRE(&hs_park_stop) & HS_PARK_STOP) == 0)
 		return rc;
-	pthread_mutex_lock(&park.lock);
+	(void)hs_park_list_lock();
 	if (park.breach[0] == '\0')
 		memcpy(park.breach, hs_why_line(), HS_WHY_BYTES);
-	pthread_mutex_unlock(&park.lock);
+	hs_park_list_unlock();
 	(void)__atomic_fetch_or(&park.pending, HURRY, __ATOMIC_SEQ_CST);
 	hs_futex_wake(count_word(), 1);
 	return rc;
@@ -484,9 +387,9 @@ hs_park_register(const char *name, void (*end)(void *), void *arg)
 	if (rc < 0)
 		return rc;
 	t = self->thread;
-	pthread_mutex_lock(&park.lock);
+	(void)hs_park_list_lock();
 	strncpy(t->name, name, sizeof(t->name) - 1);
-	pthread_mutex_unlock(&park.lock);
+	hs_park_list_unlock();
 	t->end = end;
 	t->end_arg = arg;
 	STORE(&self->reg, 1);
@@ -575,10 +478,9 @@ await_thread(struct hs_park_thread *t, unsigned ticket)
 static void
 begin_stop(void)
 {
-	struct hs_park_thread *t;
+	struct hs_park_thread *t = hs_park_list_lock();
 	unsigned ticket;
 
-	pthread_mutex_lock(&park.lock);
 	park.breach[0] = '\0';
 	ticket = ticket_of(park.pending) + 1;
 	if (ticket == 0)
@@ -588,12 +490,11 @@ begin_stop(void)
 	    __ATOMIC_SEQ_CST);
 	(void)__atomic_fetch_or(&hs_park_stop, HS_PARK_STOP, __ATOMIC_SEQ_CST);
 	/* A thread that comes into the list later sees the bit. */
-	t = park.threads;
 	if (t != NULL && (t->next != NULL || t->self != &hs_park_self))
 		fence_all();
 	for (; t != NULL; t = t->next)
 		await_thread(t, ticket);
-	pthread_mutex_unlock(&park.lock);
+	hs_park_list_unlock();
 	count_in(ticket);
 }
 
@@ -622,16 +523,15 @@ await_all(void)
 static int
 tell_late(void)
 {
-	const struct hs_park_thread *t;
+	const struct hs_park_thread *t = hs_park_list_lock();
 	char line[HS_WHY_BYTES];
 
-	pthread_mutex_lock(&park.lock);
-	for (t = park.threads; t != NULL && LOAD(&t->awaited) == 0;)
+	while (t != NULL && LOAD(&t->awaited) == 0)
 		t = t->next;
 	line[0] = '\0';
 	if (t != NULL)
 		hs_park_tell_late(t, LOAD(&park.timeout_ms), line);
-	pthread_mutex_unlock(&park.lock);
+	hs_park_list_unlock();
 	return hs_why(HS_ESTOP, "%s",
 	    line[0] != '\0' ? line
 			    : "hscpt: a thread came to its safepoint too late; "
@@ -639,13 +539,13 @@ tell_late(void)
 }
 
 static int
-tell_breach(const char *line)
+tell_breach(void)
 {
 	int rc;
 
-	pthread_mutex_lock(&park.lock);
-	rc = hs_why(HS_ELOCK, "%s", line);
-	pthread_mutex_unlock(&park.lock);
+	(void)hs_park_list_lock();
+	rc = hs_why(HS_ELOCK, "%s", park.breach);
+	hs_park_list_unlock();
 	return rc;
 }
 
@@ -655,18 +555,19 @@ hs_park_stop_all(void)
 	int rc;
 
 	assert(hs_park_self.busy == 0);
-	if (LOAD_ACQUIRE(&park.is_abandoned) != 0)
-		return tell_breach(park.abandoned);
+	rc = hs_park_list_check();
+	if (rc < 0)
+		return rc;
 	let_sleepers_go();
 	hs_park_self.stops = hs_park_self.reg != 0 ? STOPS_REGISTERED : STOPS;
 	STORE(&hs_park_self.reg, 0);
 	begin_stop();
 	rc = await_all();
 	/* It ended in this stop, and so was no longer waited for. */
-	if (rc == 0 && LOAD_ACQUIRE(&park.is_abandoned) != 0)
-		rc = tell_breach(park.abandoned);
+	if (rc == 0)
+		rc = hs_park_list_check();
 	else if (rc == HS_ELOCK)
-		rc = tell_breach(park.breach);
+		rc = tell_breach();
 	else if (rc == HS_ESTOP)
 		rc = tell_late();
 	if (rc < 0)

@@ -110,12 +110,6 @@ HS_MUST_CHECK int hs_park_unregister(void);
  * a region, and tell a stop that waits for the thread.  HS_ELOCK.
  */
 int hs_park_breach(const char *call, const void *but);
-/* How many threads are registered now. */
-unsigned hs_park_registered(void);
-/* Does a thread with this id have a record? */
-bool hs_park_lives(pid_t tid);
-/* A number of this process that its predecessors did not have; not 0. */
-unsigned hs_park_life(void);
 
 /* As hsenter() and hsleave(), for a lock. */
 static inline int

@@ -16,6 +16,7 @@
 #include "mem/arena.h"
 #include "state/code.h"
 #include "state/park.h"
+#include "state/park_list.h"
 #include "state/thread.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/test_ckpt_peer.h"
@@ -143,7 +144,7 @@ die(pthread_t t[THREADS])
 	STORE(&leave, true);
 	for (unsigned i = 0; t != NULL && i < THREADS; i++)
 		CU_ASSERT_EQUAL(pthread_join(t[i], NULL), 0);
-	while (hs_park_registered() != 0)
+	while (hs_park_list_registered() != 0)
 		sleep_ms(1);
 	CU_ASSERT_EQUAL(hs_ckpt_close(&c, 1000), 0);
 	c = NULL;
@@ -169,7 +170,7 @@ static void
 finish(void)
 {
 	STORE(&leave, true);
-	while (hs_park_registered() != 0)
+	while (hs_park_list_registered() != 0)
 		sleep_ms(1);
 	CU_ASSERT_STRING_EQUAL(p.wrong, "");
 	(void)hs_ckpt_close(&c, 0);
@@ -249,7 +250,7 @@ one_that_cannot_be_made_stops_all(void)
 	CU_ASSERT_EQUAL(hs_thread_pending(), THREADS);
 	for (unsigned i = 0; i < THREADS; i++)
 		CU_ASSERT_EQUAL(LOAD(&d->ran[i]), 1);
-	while (hs_park_registered() != 0)
+	while (hs_park_list_registered() != 0)
 		sleep_ms(1);
 	CU_ASSERT_EQUAL_FATAL(hs_extra_lock(c, &s), 0);
 	CU_ASSERT_EQUAL(hs_store_put(s, HS_STORE_THREAD, 2, good, sizeof(good)),
@@ -316,7 +317,7 @@ ended_threads_are_in_no_checkpoint(void)
 	/* Only waited for. */
 	CU_ASSERT_EQUAL(hs_crew_reg(c, "main", NULL, NULL, end_worker), 0);
 	CU_ASSERT_EQUAL(count_records(), 0);
-	CU_ASSERT_EQUAL(hs_park_registered(), 1);
+	CU_ASSERT_EQUAL(hs_park_list_registered(), 1);
 	CU_ASSERT_EQUAL(hs_crew_unreg(c), 0);
 	finish();
 }
@@ -343,7 +344,7 @@ what_means_nothing_on_a_spare_is_refused(void)
 	CU_ASSERT_EQUAL(hs_crew_reg(c, "w", (hs_crew_fn *)(uintptr_t)made_code,
 			    NULL, end_worker),
 	    HS_ECODE);
-	CU_ASSERT_EQUAL(hs_park_registered(), 0);
+	CU_ASSERT_EQUAL(hs_park_list_registered(), 0);
 	finish();
 }
 
