@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/futex.h"
@@ -108,9 +109,14 @@ sleep_on(const unsigned *word, unsigned value)
 static int
 refuse_dead(const struct lock *l)
 {
-	return refuse(HS_ELOCK, l,
-	    "is held by a thread that has ended, and stays so: end the "
-	    "program, so that the spare goes on");
+	char who[HS_PARK_TELL_BYTES] = "a thread", text[HS_WHY_BYTES];
+
+	(void)hs_park_list_left(l->word, who);
+	(void)snprintf(text, sizeof(text),
+	    "is held by %s, which has ended, and stays so: end the program, so "
+	    "that the spare goes on",
+	    who);
+	return refuse(HS_ELOCK, l, text);
 }
 
 /* ---- mutexes ---- */
@@ -237,13 +243,16 @@ try_write(unsigned *word)
 	return swap(word, 0, WRITER);
 }
 
-/* Does whoever writes live?  Of those who read nothing is known here. */
+/* Has who writes ended, or one of those who read? */
 static bool
 has_dead_owner(struct hs_rwlock *rw, unsigned v)
 {
 	const unsigned owner = LOAD(&rw->owner);
+	char who[HS_PARK_TELL_BYTES];
 
-	return (v & WRITER) != 0 && owner != 0 && LOAD(&rw->word) == v &&
+	if ((v & WRITER) == 0)
+		return hs_park_list_left(&rw->word, who);
+	return owner != 0 && LOAD(&rw->word) == v &&
 	    !hs_park_list_lives((pid_t)owner);
 }
 

@@ -61,6 +61,7 @@ struct hs_park_thread {
 	unsigned awaited;	/* ticket of the stop that waits, or 0 */
 	void (*end)(void *);	/* the registered thread ends; may be NULL */
 	void *end_arg;
+	unsigned nleft;		/* ended with so many of them */
 	struct hs_park_held held[HS_PARK_MAX_HELD];
 };
 

@@ -4,11 +4,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/why.h"
-#include "state/park_tell.h"
 
 #define LOAD(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define LOAD_ACQUIRE(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -22,6 +22,7 @@ static struct {
 	unsigned life; /* constant once set up */
 	pthread_mutex_t lock; /* all that follows */
 	struct hs_park_thread *threads;
+	struct hs_park_thread *left; /* have ended, with locks */
 	unsigned is_abandoned; /* a thread has ended with a lock: */
 	char abandoned[HS_WHY_BYTES]; /* which; written before, once */
 } list = {
@@ -87,24 +88,35 @@ hs_park_list_join(void)
 	return 0;
 }
 
+/* t ends in a region or with locks: every stop from now on is told. */
+static void
+leave_behind(struct hs_park_thread *t)
+{
+	char line[HS_WHY_BYTES];
+
+	hs_park_tell_end(t, line);
+	/* The kernel forgets its name. */
+	if (t->name[0] == '\0')
+		(void)prctl(PR_GET_NAME, t->name);
+	pthread_mutex_lock(&list.lock);
+	if (!list.is_abandoned)
+		memcpy(list.abandoned, line, sizeof(line));
+	STORE_RELEASE(&list.is_abandoned, 1);
+	pthread_mutex_unlock(&list.lock);
+}
+
 /* The destructor: what the thread leaves behind is told, and it is no more. */
 static void
 end_thread(void *arg)
 {
 	struct hs_park_thread *t = arg;
 	struct hs_park_self *self = &hs_park_self;
-	char line[HS_WHY_BYTES];
 
 	if (t->end != NULL)
 		t->end(t->end_arg);
-	if (self->busy > self->base) {
-		hs_park_tell_end(t, line);
-		pthread_mutex_lock(&list.lock);
-		if (!list.is_abandoned)
-			memcpy(list.abandoned, line, sizeof(line));
-		STORE_RELEASE(&list.is_abandoned, 1);
-		pthread_mutex_unlock(&list.lock);
-	}
+	if (self->busy > self->base)
+		leave_behind(t);
+	t->nleft = self->locks;
 	STORE(&self->reg, 0);
 	self->base = self->locks = 0;
 	STORE_RELEASE(&self->busy, 0);
@@ -113,8 +125,15 @@ end_thread(void *arg)
 	*t->prev = t->next;
 	if (t->next != NULL)
 		t->next->prev = t->prev;
-	pthread_mutex_unlock(&list.lock);
 	self->thread = NULL;
+	if (t->nleft != 0) {
+		/* It stays: who waits for one of its locks asks whose it is. */
+		t->self = NULL;
+		t->next = list.left;
+		list.left = t;
+		t = NULL;
+	}
+	pthread_mutex_unlock(&list.lock);
 	free(t);
 }
 
@@ -123,6 +142,7 @@ hs_park_list_forget(void)
 {
 	(void)pthread_mutex_init(&list.lock, NULL);
 	list.threads = NULL;
+	list.left = NULL;
 	list.is_abandoned = 0;
 	if (list.has_key)
 		(void)pthread_setspecific(list.key, NULL);
@@ -153,6 +173,23 @@ hs_park_list_lives(pid_t tid)
 		t = t->next;
 	pthread_mutex_unlock(&list.lock);
 	return t != NULL;
+}
+
+bool
+hs_park_list_left(const void *lock, char who[HS_PARK_TELL_BYTES])
+{
+	bool found = false;
+
+	pthread_mutex_lock(&list.lock);
+	for (const struct hs_park_thread *t = list.left; t != NULL && !found;
+	     t = t->next) {
+		for (unsigned i = 0; i < t->nleft; i++)
+			found |= t->held[i].lock == lock;
+		if (found)
+			hs_park_tell_name(t, who);
+	}
+	pthread_mutex_unlock(&list.lock);
+	return found;
 }
 
 unsigned

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "state/park.h"
+#include "state/park_tell.h"
 
 /* Give the calling thread its record.  -ENOMEM. */
 HS_MUST_CHECK int hs_park_list_join(void);
@@ -18,6 +19,12 @@ void hs_park_list_unlock(void);
 
 /* HS_ELOCK: a thread has ended in a region or with a lock; hs_why() has it. */
 HS_MUST_CHECK int hs_park_list_check(void);
+
+/*
+ * Which thread has ended with that lock, in words; false: none has.  Of one of
+ * a parent process nothing is known.
+ */
+bool hs_park_list_left(const void *lock, char who[HS_PARK_TELL_BYTES]);
 
 /* How many threads are registered now. */
 unsigned hs_park_list_registered(void);

@@ -463,6 +463,29 @@ end_with_lock_turn(struct worker *w)
 	w->rc |= hsmutexlock(w->arg);
 }
 
+static void
+end_reading_turn(struct worker *w)
+{
+	w->rc |= hsrwlockrdlock(w->arg);
+}
+
+static void
+end_writing_turn(struct worker *w)
+{
+	w->rc |= hsrwlockwrlock(w->arg);
+}
+
+/* For longer than it takes to look whether the thread lives. */
+static void
+read_long_turn(struct worker *w)
+{
+	w->rc |= hsrwlockrdlock(&s.rw);
+	STORE(&s.x, 1);
+	sleep_ms(1200);
+	s.y = 1;
+	w->rc |= hsrwlockunlock(&s.rw);
+}
+
 static bool
 says(const char *text)
 {
@@ -489,13 +512,69 @@ leave_lock_behind(void)
 	if (hs_park_stop_all() != HS_ELOCK || !says("\"gone\""))
 		return 2;
 	if (hsmutexlock(&s.m) != HS_ELOCK ||
-	    !says("is held by a thread that has ended"))
+	    !says("hsmutexlock: mutex accounts (0x") ||
+	    !says("is held by thread \"gone\" (") ||
+	    !says("which has ended, and stays so: end the program"))
 		return 3;
 	return hs_park_self.busy == 0 ? 0 : 4;
 }
 
+/* As above; of a read lock the word does not tell who has it. */
+static int
+leave_rwlock_behind(void end(struct worker *), const char *line)
+{
+	struct worker w = { .turn = end,
+		.once = true,
+		.name = "gone",
+		.arg = &s.rw };
+
+	clear_state();
+	worker_start(&w);
+	worker_join(&w);
+	if (hs_park_stop_all() != HS_ELOCK || !says(line))
+		return 1;
+	if (hsrwlockwrlock(&s.rw) != HS_ELOCK ||
+	    !says("hsrwlockwrlock: write lock twelve bytes (0x") ||
+	    !says("is held by thread \"gone\" ("))
+		return 2;
+	/* Who reads would wait for the one who writes. */
+	if (hsrwlockrdlock(&s.rw) != HS_ELOCK || !says("\"gone\""))
+		return 3;
+	return hs_park_self.busy == 0 ? 0 : 4;
+}
+
+static int
+leave_read_lock_behind(void)
+{
+	return leave_rwlock_behind(end_reading_turn,
+	    "it holds read lock \"twelve bytes\" (0x");
+}
+
+static int
+leave_write_lock_behind(void)
+{
+	return leave_rwlock_behind(end_writing_turn,
+	    "it holds write lock \"twelve bytes\" (0x");
+}
+
+/* A reader that lives is no breach, however long it reads. */
+static int
+wait_for_a_reader(void)
+{
+	struct worker w = { .turn = read_long_turn, .once = true };
+
+	clear_state();
+	worker_start(&w);
+	if (!await_value(&s.x, 1))
+		return 1;
+	if (hsrwlockwrlock(&s.rw) != 0 || s.y != 1)
+		return 2;
+	worker_join(&w);
+	return hsrwlockunlock(&s.rw);
+}
+
 static void
-lock_of_a_thread_that_ended_is_told(void)
+expect_child(int child(void))
 {
 	int status = -1;
 	pid_t pid;
@@ -505,13 +584,28 @@ lock_of_a_thread_that_ended_is_told(void)
 	pid = fork();
 	if (pid == 0) {
 		hs_park_forget();
-		_exit(leave_lock_behind());
+		(void)alarm(20);	/* who waits for ever fails */
+		_exit(child());
 	}
 	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
 	CU_ASSERT_EQUAL(status, 0);
 	/* Here nothing has happened. */
 	CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
 	hs_park_resume();
+}
+
+static void
+lock_of_a_thread_that_ended_is_told(void)
+{
+	expect_child(leave_lock_behind);
+	expect_child(leave_write_lock_behind);
+}
+
+static void
+read_lock_of_a_thread_that_ended_is_told(void)
+{
+	expect_child(leave_read_lock_behind);
+	expect_child(wait_for_a_reader);
 }
 
 HS_SUITE(api_lock, HS_TEST(mutex_excludes_and_is_free_in_a_stop),
@@ -522,4 +616,5 @@ HS_SUITE(api_lock, HS_TEST(mutex_excludes_and_is_free_in_a_stop),
     HS_TEST(stop_is_told_of_a_breach),
     HS_TEST(late_holder_is_named_with_its_lock),
     HS_TEST(hook_may_lock_but_not_keep),
-    HS_TEST(lock_of_a_thread_that_ended_is_told))
+    HS_TEST(lock_of_a_thread_that_ended_is_told),
+    HS_TEST(read_lock_of_a_thread_that_ended_is_told))
