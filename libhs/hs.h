@@ -200,7 +200,8 @@ int hscpt(unsigned how, uint64_t *epoch);
 
 /*
  * Wait until checkpoint epoch has reached level, for up to timeout_ms
- * (-1: for ever, 0: only ask).  Returns as hscpt() does, or HS_ETIMEDOUT.
+ * (-1: for ever, 0: only ask).  Returns as hscpt() does, or HS_ETIMEDOUT.  Who
+ * only asks waits for nothing, and may hold locks or be in a region.
  */
 int hswait(uint64_t epoch, enum hs_level level, int timeout_ms);
 

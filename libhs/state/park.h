@@ -142,6 +142,14 @@ hs_park_lower(void)
 		hs_park_arrive();
 }
 
+/* It holds a lock or is in a region, and is in no hook. */
+static inline bool
+hs_park_is_inside(void)
+{
+	return hs_park_self.stops == 0 &&
+	    hs_park_self.busy != hs_park_self.base;
+}
+
 /* The thread has nothing in its hands but what it is about to take. */
 static inline bool
 hs_park_is_empty(void)

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "mem/arena.h"
+#include "state/park.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/test_ckpt_peer.h"
 
@@ -207,6 +208,48 @@ no_ack_no_held(void)
 	CU_ASSERT_EQUAL(hs_ckpt_wait(r.c, epoch + 1, HS_HELD, 0), HS_EMISUSE);
 	peer_send_ack(&r.p, NULL);
 	CU_ASSERT_EQUAL(hs_ckpt_wait(r.c, epoch, HS_HELD, 5000), 0);
+	rig_down(&r);
+}
+
+static void *
+take_meanwhile(void *arg)
+{
+	struct rig *r = arg;
+	intptr_t rc;
+
+	r->mem[0]++;
+	rc = hs_ckpt_take(r->c, HS_SENT, NULL);
+	return (void *)rc;
+}
+
+/* Not even for a checkpoint that waits for this thread to leave. */
+static void
+who_only_asks_waits_for_nothing(void)
+{
+	pthread_t taker;
+	uint64_t epoch;
+	struct rig r;
+	void *rc;
+
+	rig_up(&r, MIB, INFLIGHT, HS_PROTECTED);
+	peer_set_ack(&r.p, PEER_ACK_NONE);
+	CU_ASSERT_EQUAL(hs_ckpt_take(r.c, HS_SENT, &epoch), 0);
+	CU_ASSERT_TRUE(peer_await(&r.p, epoch));
+	CU_ASSERT_EQUAL(hs_park_enter(), 0);
+	CU_ASSERT_EQUAL(pthread_create(&taker, NULL, take_meanwhile, &r), 0);
+	while ((__atomic_load_n(&hs_park_stop, __ATOMIC_ACQUIRE) &
+		   HS_PARK_STOP) == 0)
+		(void)usleep(100);
+	CU_ASSERT_EQUAL(hs_ckpt_wait(r.c, epoch, HS_SENT, 0), 0);
+	CU_ASSERT_EQUAL(hs_ckpt_wait(r.c, epoch, HS_HELD, 0), HS_ETIMEDOUT);
+	CU_ASSERT_EQUAL(hs_ckpt_wait(r.c, epoch, HS_HELD, 1), HS_ELOCK);
+	/* The stop goes on; asking was no safepoint. */
+	CU_ASSERT_EQUAL(__atomic_load_n(&hs_park_stop, __ATOMIC_ACQUIRE) &
+		HS_PARK_STOP,
+	    HS_PARK_STOP);
+	hs_park_lower();
+	CU_ASSERT_EQUAL(pthread_join(taker, &rc), 0);
+	CU_ASSERT_PTR_NULL(rc);
 	rig_down(&r);
 }
 
@@ -443,7 +486,8 @@ status_and_statistics_tell_the_same(void)
 HS_SUITE(ckpt_levels, HS_TEST(held_image_is_the_arena),
     HS_TEST(small_epoch_is_one_message),
     HS_TEST(unchanged_memory_makes_no_epoch), HS_TEST(many_threads_take),
-    HS_TEST(no_ack_no_held), HS_TEST(ack_of_another_digest_does_not_hold),
+    HS_TEST(no_ack_no_held), HS_TEST(who_only_asks_waits_for_nothing),
+    HS_TEST(ack_of_another_digest_does_not_hold),
     HS_TEST(garbage_in_the_group_is_ignored),
     HS_TEST(blocked_holds_nothing_until_it_ends),
     HS_TEST(unprotected_says_so_unless_a_spare_is_needed),
