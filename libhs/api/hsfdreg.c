@@ -1,67 +1,45 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "api/records.h"
 #include "api/self.h"
 #include "base/why.h"
-#include "ckpt/extra.h"
 #include "state/fd.h"
 #include "state/fd_app.h"
 #include "state/fd_inotify.h"
 
-static int
-refuse_early(const char *call)
-{
-	return hs_why(HS_ESTATE, "%s: call hsinit() first", call);
-}
-
 int
 hsfdreg(int fd, unsigned how)
 {
-	struct hs_ckpt *c = hs_self_ckpt();
 	struct hs_store *s;
 	int rc;
 
-	if (c == NULL)
-		return refuse_early("hsfdreg");
-	rc = hs_extra_lock(c, &s);
+	rc = hs_records_lock("hsfdreg", &s);
 	if (rc < 0)
-		return hs_why(rc, "hsfdreg(%d): %s", fd, hs_err_text(rc));
+		return rc;
 	rc = hs_fd_register(fd, how);
-	hs_extra_unlock(c);
+	hs_records_unlock();
 	return rc;
 }
 
 int
 hsfdunreg(int fd)
 {
-	struct hs_ckpt *c = hs_self_ckpt();
-	struct hs_store *s;
-	int rc;
-
-	if (c == NULL)
-		return refuse_early("hsfdunreg");
-	rc = hs_extra_lock(c, &s);
-	if (rc < 0)
-		return hs_why(rc, "hsfdunreg(%d): %s", fd, hs_err_text(rc));
-	rc = hs_fd_unregister(s, fd);
-	hs_extra_unlock(c);
-	return rc;
+	return hs_records_change("hsfdunreg", hs_fd_unregister, fd);
 }
 
 int
 hsfdwatch(int fd, const char *path, uint32_t mask)
 {
-	struct hs_ckpt *c = hs_self_ckpt();
 	struct hs_store *s;
 	int rc;
 
-	if (c == NULL)
-		return refuse_early("hsfdwatch");
-	if (path == NULL)
-		return hs_why(HS_EMISUSE, "hsfdwatch(%d): path is NULL", fd);
-	rc = hs_extra_lock(c, &s);
+	rc = hs_records_lock("hsfdwatch", &s);
 	if (rc < 0)
-		return hs_why(rc, "hsfdwatch(%d): %s", fd, hs_err_text(rc));
-	rc = hs_fd_inotify_watch(fd, path, mask);
-	hs_extra_unlock(c);
+		return rc;
+	if (path == NULL)
+		rc = hs_why(HS_EMISUSE, "hsfdwatch(%d): path is NULL", fd);
+	else
+		rc = hs_fd_inotify_watch(fd, path, mask);
+	hs_records_unlock();
 	return rc;
 }
 

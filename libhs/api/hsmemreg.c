@@ -2,34 +2,27 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "api/records.h"
 #include "api/self.h"
 #include "base/why.h"
-#include "ckpt/extra.h"
 #include "mem/arena.h"
 #include "state/memreg.h"
 
 /* The records, or NULL before hsinit(), when there are none to be locked. */
 static int
-lock_records(struct hs_ckpt *c, struct hs_store **s)
+lock_early(const char *call, struct hs_store **s)
 {
-	int rc;
-
 	*s = NULL;
-	if (hs_self_forked())
-		return hs_why(HS_ESTATE,
-		    "called in a child of fork(): the checkpointing is its "
-		    "parent's");
-	rc = c != NULL ? hs_extra_lock(c, s) : 0;
-	if (rc == HS_EARENA || rc == -ENOMEM)
-		return hs_why(rc, "hsmemreg: %s", hs_err_text(rc));
-	return rc;
+	if (hs_self_ckpt() == NULL && !hs_self_forked())
+		return 0;
+	return hs_records_lock(call, s);
 }
 
 static void
-unlock_records(struct hs_ckpt *c)
+unlock_early(const struct hs_store *s)
 {
-	if (c != NULL)
-		hs_extra_unlock(c);
+	if (s != NULL)
+		hs_records_unlock();
 }
 
 static bool
@@ -47,7 +40,6 @@ meets_arena(const void *p, size_t len)
 int
 hsmemreg(const char *name, void *ptr, size_t len)
 {
-	struct hs_ckpt *c = hs_self_ckpt();
 	struct hs_store *s;
 	int rc;
 
@@ -56,33 +48,31 @@ hsmemreg(const char *name, void *ptr, size_t len)
 		    "hsmemreg: %p is in checkpoint memory, which needs no "
 		    "registration",
 		    ptr);
-	rc = lock_records(c, &s);
+	rc = lock_early("hsmemreg", &s);
 	if (rc < 0)
 		return rc;
 	rc = hs_memreg_add(s, name, ptr, len);
-	unlock_records(c);
+	unlock_early(s);
 	return rc;
 }
 
 int
 hsmemunreg(const char *name)
 {
-	struct hs_ckpt *c = hs_self_ckpt();
 	struct hs_store *s;
 	int rc;
 
-	rc = lock_records(c, &s);
+	rc = lock_early("hsmemunreg", &s);
 	if (rc < 0)
 		return rc;
 	rc = hs_memreg_del(s, name);
-	unlock_records(c);
+	unlock_early(s);
 	return rc;
 }
 
 int
 hsmemquery(size_t i, struct hs_mem_area *out)
 {
-	struct hs_ckpt *c = hs_self_ckpt();
 	struct hs_mem_area now = { .size = 0 };
 	struct hs_store *s;
 	size_t size;
@@ -92,11 +82,11 @@ hsmemquery(size_t i, struct hs_mem_area *out)
 		return hs_why(HS_EMISUSE,
 		    "hsmemquery: size is not set: begin with struct "
 		    "hs_mem_area a = HS_MEM_AREA");
-	rc = lock_records(c, &s);
+	rc = lock_early("hsmemquery", &s);
 	if (rc < 0)
 		return rc;
 	rc = hs_memreg_show(s, i, &now);
-	unlock_records(c);
+	unlock_early(s);
 	if (rc < 0)
 		return rc;
 	now.size = size = out->size;

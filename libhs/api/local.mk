@@ -21,6 +21,7 @@ libhsapi_la_SOURCES += libhs/api/hsstrerror.c
 libhsapi_la_SOURCES += libhs/api/hsthread.c
 libhsapi_la_SOURCES += libhs/api/hstimerreg.c
 libhsapi_la_SOURCES += libhs/api/hswait.c
+libhsapi_la_SOURCES += libhs/api/records.c libhs/api/records.h
 libhsapi_la_SOURCES += libhs/api/self.c libhs/api/self.h
 # The rest of the tree is compiled -fvisibility=hidden.  These files define
 # what hs.h declares; libhs.map is what decides which names leave the library.

@@ -79,7 +79,7 @@ enlist(struct hs_ckpt *c, const struct hs_thread_plan *p, hs_crew_fn *end)
 	int rc;
 
 	hs_thread_encode(p, buf);
-	rc = hs_extra_lock(c, &s);
+	rc = hs_extra_lock(c, "hsthreadreg", &s);
 	if (rc < 0)
 		return rc;
 	rc = next_key(s, &key);
@@ -110,7 +110,7 @@ reenlist(struct hs_ckpt *c, const struct hs_thread_plan *p)
 	bool same;
 	int rc;
 
-	rc = hs_extra_lock(c, &s);
+	rc = hs_extra_lock(c, "hsthreadreg", &s);
 	if (rc < 0)
 		return rc;
 	same = hs_store_get(s, HS_STORE_THREAD, own_key(), &rec) == 0 &&
@@ -164,7 +164,7 @@ hs_crew_unreg(struct hs_ckpt *c)
 		return hs_park_unregister();
 	rc = hs_park_check("hsthreadunreg");
 	if (rc == 0)
-		rc = hs_extra_lock(c, &s);
+		rc = hs_extra_lock(c, "hsthreadunreg", &s);
 	if (rc < 0)
 		return rc;
 	(void)hs_store_del(s, HS_STORE_THREAD, key);
@@ -363,7 +363,7 @@ hs_crew_start(struct hs_ckpt *c, hs_crew_fn *end)
 		return hs_why(-ENOMEM, "hsthreadstart: no memory");
 	l->users = 1;
 	(void)pthread_mutex_init(&l->lock, NULL);
-	rc = hs_extra_lock(c, &s);
+	rc = hs_extra_lock(c, "hsthreadstart", &s);
 	if (rc == 0) {
 		rc = start_each(l, s, end, &n);
 		hs_extra_unlock(c);

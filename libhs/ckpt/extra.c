@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "base/why.h"
 #include "ckpt/impl.h"
 #include "state/clock.h"
 #include "state/context.h"
@@ -73,23 +74,26 @@ create_store(struct hs_ckpt *c)
 }
 
 int
-hs_extra_lock(struct hs_ckpt *c, struct hs_store **out)
+hs_extra_lock(struct hs_ckpt *c, const char *call, struct hs_store **out)
 {
 	int rc = 0, began;
 
 	/* Who has the seal lock may wait for this thread. */
-	began = hs_park_begin("registering");
+	began = hs_park_begin(call);
 	if (began < 0)
 		return began;
 	pthread_mutex_lock(&c->seal);
 	hs_park_end(began);
 	if (c->store == NULL)
 		rc = create_store(c);
-	if (rc < 0)
-		pthread_mutex_unlock(&c->seal);
-	else
+	if (rc == 0) {
 		*out = c->store;
-	return rc;
+		return 0;
+	}
+	pthread_mutex_unlock(&c->seal);
+	return hs_why(rc,
+	    "%s: no memory to note what is registered: raise arena_bytes",
+	    call);
 }
 
 void

@@ -18,12 +18,13 @@ struct hs_ckpt;
 struct hs_store;
 
 /*
- * For a call that registers something: take the seal lock and lend the records,
+ * For call, which registers something: take the seal lock and lend the records,
  * which are made at the first such call.  0: hs_extra_unlock() is due.
  * HS_EARENA, -ENOMEM; HS_ELOCK: the thread holds a lock or is in a region;
- * HS_EMISUSE: it is in a hook of a checkpoint.
+ * HS_EMISUSE: it is in a hook of a checkpoint; hs_why() says what to do.
  */
-HS_MUST_CHECK int hs_extra_lock(struct hs_ckpt *c, struct hs_store **out);
+HS_MUST_CHECK int hs_extra_lock(struct hs_ckpt *c, const char *call,
+    struct hs_store **out);
 void hs_extra_unlock(struct hs_ckpt *c);
 
 /* The pause's part: bring all records up to date.  The seal lock is held. */

@@ -236,7 +236,7 @@ one_that_cannot_be_made_stops_all(void)
 	(void)begin(t);
 	die(t);
 	d = come_back();
-	CU_ASSERT_EQUAL_FATAL(hs_extra_lock(c, &s), 0);
+	CU_ASSERT_EQUAL_FATAL(hs_extra_lock(c, "test", &s), 0);
 	CU_ASSERT_EQUAL_FATAL(hs_store_get(s, HS_STORE_THREAD, 2, &rec), 0);
 	memcpy(good, rec.bytes, sizeof(good));
 	memcpy(bad, good, sizeof(bad));
@@ -252,7 +252,7 @@ one_that_cannot_be_made_stops_all(void)
 		CU_ASSERT_EQUAL(LOAD(&d->ran[i]), 1);
 	while (hs_park_list_registered() != 0)
 		sleep_ms(1);
-	CU_ASSERT_EQUAL_FATAL(hs_extra_lock(c, &s), 0);
+	CU_ASSERT_EQUAL_FATAL(hs_extra_lock(c, "test", &s), 0);
 	CU_ASSERT_EQUAL(hs_store_put(s, HS_STORE_THREAD, 2, good, sizeof(good)),
 	    0);
 	hs_extra_unlock(c);
@@ -270,7 +270,7 @@ count_records(void)
 	uint64_t key = 0;
 	unsigned n = 0;
 
-	CU_ASSERT_EQUAL_FATAL(hs_extra_lock(c, &s), 0);
+	CU_ASSERT_EQUAL_FATAL(hs_extra_lock(c, "test", &s), 0);
 	for (; hs_store_next(s, HS_STORE_THREAD, key, &rec) == 1; n++)
 		key = rec.key + 1;
 	hs_extra_unlock(c);
