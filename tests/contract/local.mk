@@ -3,7 +3,7 @@
 # TAP; HS_SEED and HS_CONTRACT_SECONDS in the environment.
 check_PROGRAMS += tests/contract/contract_dirty
 TESTS += tests/contract/contract_dirty
-tests_contract_contract_dirty_SOURCES = \
+tests_contract_contract_dirty_SOURCES = tests/forbid.h \
 	tests/contract/contract.c tests/contract/contract.h \
 	tests/contract/main.c tests/contract/wpa_swap.c
 tests_contract_contract_dirty_LDADD = libhsmem.la libhsbase.la

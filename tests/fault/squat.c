@@ -13,21 +13,17 @@
  * hsmessage() says, status 1.  Without hs-agent the tracker is "none".
  */
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <hotspare/hs.h>
 
 #include "mem/arena.h"
+#include "tests/forbid.h"
 
 static _Noreturn void
 die(const char *what)
@@ -47,21 +43,10 @@ take_arena(void)
 		die("mmap");
 }
 
-/* As a container's seccomp profile does it. */
 static void
 refuse_call(unsigned nr, unsigned err)
 {
-	struct sock_filter f[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog p = { .len = sizeof(f) / sizeof(f[0]), .filter = f };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p) < 0)
+	if (!forbid_call(nr, err))
 		die("seccomp");
 }
 
