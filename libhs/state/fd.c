@@ -126,7 +126,10 @@ static int
 refuse_kind(const struct hs_fd_reg *d)
 {
 	char link[128];
+	int rc = hs_fd_info_check(d->fd);
 
+	if (rc < 0)
+		return rc;
 	if (hs_fd_info_link(d->fd, link, sizeof(link)) < 0)
 		link[0] = '\0';
 	return hs_why(HS_EFD,

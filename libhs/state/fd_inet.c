@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/why.h"
+#include "state/fd_sockopt.h"
 
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78	/* linux/in6.h */
@@ -204,19 +205,10 @@ hs_fd_inet_connect(int fd, const struct sockaddr_storage *ss)
 int
 hs_fd_inet_check(int fd, int protocol)
 {
-	socklen_t len = 0;
-
 	if (hs_fd_inet_int(fd, SOL_SOCKET, SO_PROTOCOL) != protocol)
 		return hs_why(HS_EFD,
 		    "hsfdreg(%d): a socket of protocol %d (such as MPTCP or "
 		    "UDP-Lite) is not carried over: use plain TCP or UDP",
 		    fd, hs_fd_inet_int(fd, SOL_SOCKET, SO_PROTOCOL));
-	/* 0 filters, or the number of instructions, or one of eBPF. */
-	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &len) < 0 ||
-	    len != 0)
-		return hs_why(HS_EFD,
-		    "hsfdreg(%d): a socket filter is not carried over: detach "
-		    "it (SO_DETACH_FILTER), and attach it after HS_RESTORED",
-		    fd);
-	return 0;
+	return hs_fd_sockopt_check(fd);
 }

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/why.h"
+
 #define FIRST_BYTES 4096
 
 int
@@ -25,6 +27,20 @@ hs_fd_info_link(int fd, char *buf, size_t size)
 		return -ENAMETOOLONG;
 	buf[n] = '\0';
 	return (int)n;
+}
+
+int
+hs_fd_info_check(int fd)
+{
+	char link[64];
+	const int rc = hs_fd_info_link(fd, link, sizeof(link));
+
+	if (rc >= 0 || rc == -ENAMETOOLONG)
+		return 0;
+	return hs_why(HS_EFD,
+	    "fd %d: /proc/self/fd does not tell what it is (%s): mount /proc "
+	    "where the service runs",
+	    fd, hs_err_text(rc));
 }
 
 bool

@@ -13,6 +13,8 @@
 
 /* What /proc/self/fd/N leads to, terminated: length, or -errno. */
 HS_MUST_CHECK int hs_fd_info_link(int fd, char *buf, size_t size);
+/* Is that to be had at all?  HS_EFD with hs_why(). */
+HS_MUST_CHECK int hs_fd_info_check(int fd);
 /* Does it lead to exactly that, as "anon_inode:[eventfd]"? */
 bool hs_fd_info_is(int fd, const char *link);
 /*

@@ -23,6 +23,18 @@ refuse_deleted(const struct hs_fd_reg *d, const char *path)
 	    d->fd, path, d->fd);
 }
 
+static int
+refuse_link(const struct hs_fd_reg *d)
+{
+	const int rc = hs_fd_info_check(d->fd);
+
+	if (rc < 0)
+		return rc;
+	return hs_why(HS_EFD,
+	    "fd %d: its path has more than %d bytes: open it by a shorter one",
+	    d->fd, HS_FD_PATH_BYTES - 1);
+}
+
 int
 hs_fd_path_find(const struct hs_fd_reg *d, char path[HS_FD_PATH_BYTES],
     bool *deleted)
@@ -33,8 +45,7 @@ hs_fd_path_find(const struct hs_fd_reg *d, char path[HS_FD_PATH_BYTES],
 
 	len = hs_fd_info_link(d->fd, path, HS_FD_PATH_BYTES);
 	if (len < 0)
-		return hs_why(HS_EFD, "fd %d: its path: %s", d->fd,
-		    hs_err_text(len));
+		return refuse_link(d);
 	if (strncmp(path, "/memfd:", 7) == 0)
 		return hs_why(HS_EFD,
 		    "fd %d is memory without a path (memfd): keep what it "

@@ -70,10 +70,14 @@ static int
 check_pipe(struct hs_fd_reg *d)
 {
 	char link[64];
+	int rc;
 
 	if (d->how != 0)
 		return hs_why(HS_EMISUSE,
 		    "hsfdreg(%d): how must be 0 for a pipe", d->fd);
+	rc = hs_fd_info_check(d->fd);
+	if (rc < 0)
+		return rc;
 	if (hs_fd_info_link(d->fd, link, sizeof(link)) < 0 ||
 	    strncmp(link, "pipe:[", 6) != 0)
 		return hs_why(HS_EFD,

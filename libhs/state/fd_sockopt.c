@@ -128,6 +128,21 @@ static const struct option options[] = {
 
 #define NOPTION (sizeof(options) / sizeof(options[0]))
 
+int
+hs_fd_sockopt_check(int fd)
+{
+	socklen_t len = 0;
+
+	/* No filter, or its number of instructions, or one of eBPF. */
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &len) == 0 &&
+	    len == 0)
+		return 0;
+	return hs_why(HS_EFD,
+	    "hsfdreg(%d): a socket filter is not carried over: detach it "
+	    "(SO_DETACH_FILTER), and attach it after HS_RESTORED",
+	    fd);
+}
+
 static unsigned
 kind_of(int fd)
 {

@@ -15,6 +15,9 @@
 #include "base/rd.h"
 #include "base/wr.h"
 
+/* What no kind of socket carries over: HS_EFD with hs_why(). */
+HS_MUST_CHECK int hs_fd_sockopt_check(int fd);
+
 void hs_fd_sockopt_put(struct hs_wr *w, int fd);
 /*
  * On a new socket: what it has already is not set, so that only what the

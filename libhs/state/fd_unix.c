@@ -12,6 +12,7 @@
 
 #include "base/fdhigh.h"
 #include "base/why.h"
+#include "state/fd_sockopt.h"
 
 #define US_PER_S 1000000
 #define NO_PEEK_OFF 0xffffffffu
@@ -54,6 +55,7 @@ int
 hs_fd_unix_check(const struct hs_fd_reg *d)
 {
 	struct hs_fd_unix_diag diag;
+	int rc;
 
 	if (d->how != 0)
 		return hs_why(HS_EMISUSE,
@@ -64,7 +66,8 @@ hs_fd_unix_check(const struct hs_fd_reg *d)
 		    "hsfdreg(%d): SO_PASSSEC and SO_PASSPIDFD tell of "
 		    "processes that stay behind: take them off",
 		    d->fd);
-	return hs_fd_unix_ask(d, &diag);
+	rc = hs_fd_sockopt_check(d->fd);
+	return rc < 0 ? rc : hs_fd_unix_ask(d, &diag);
 }
 
 /* ---- unix_diag ---- */

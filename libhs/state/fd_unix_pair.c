@@ -48,6 +48,8 @@ check_pair(struct hs_fd_reg *d)
 
 	rc = hs_fd_unix_check(d);
 	if (rc == 0)
+		rc = hs_fd_info_check(d->fd);
+	if (rc == 0)
 		rc = hs_fd_unix_ask(d, &diag);
 	if (rc < 0)
 		return rc;

@@ -51,6 +51,7 @@ UNIT_STATE = \
 	tests/unit/test_state_fd_file.c \
 	tests/unit/test_state_fd_event.c \
 	tests/unit/test_state_fd_pipe.c \
+	tests/unit/test_state_fd_refuse.c tests/forbid.h \
 	tests/unit/test_state_fd_signal.c \
 	tests/unit/test_state_fd_tcp.c \
 	tests/unit/test_state_fd_timer.c \
