@@ -52,6 +52,8 @@ agent_unit_ldadd = libhsagent.la libhsbase.la $(CUNIT_LIBS)
 # Images, epochs, peers and processes: all that needs no cluster.
 tests_unit_unit_agent_SOURCES = $(UNIT_MAIN) \
 	tests/unit/agent_chunks.c tests/unit/agent_chunks.h \
+	tests/unit/agent_rig.c tests/unit/agent_rig.h \
+	tests/unit/test_agent_catchup.c \
 	tests/unit/test_agent_follow.c \
 	tests/unit/test_agent_image.c \
 	tests/unit/test_agent_intake.c \
