@@ -107,6 +107,8 @@ tests_unit_unit_ckpt_LDADD = libhsckpt.la libhsnet.la libhsstate.la \
 
 UNIT_API = \
 	tests/unit/api_life.c tests/unit/api_life.h \
+	tests/unit/api_notes.c tests/unit/api_notes.h \
+	tests/unit/api_says.h \
 	tests/unit/test_ckpt_peer.c tests/unit/test_ckpt_peer.h \
 	tests/unit/test_api_calls.c \
 	tests/unit/test_api_clock.c \
@@ -117,6 +119,7 @@ UNIT_API = \
 	tests/unit/test_api_refuse.c \
 	tests/unit/test_api_signal.c \
 	tests/unit/test_api_thread.c \
+	tests/unit/test_api_timer.c \
 	tests/unit/threads.c tests/unit/threads.h
 check_PROGRAMS += tests/unit/unit_api
 TESTS += tests/unit/unit_api

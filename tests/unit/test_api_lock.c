@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "hs.h"
 #include "state/park.h"
+#include "tests/unit/api_says.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/threads.h"
 
@@ -485,12 +486,6 @@ read_long_turn(struct worker *w)
 	sleep_ms(1200);
 	s.y = 1;
 	w->rc |= hsrwlockunlock(&s.rw);
-}
-
-static bool
-says(const char *text)
-{
-	return strstr(hsmessage(), text) != NULL;
 }
 
 /* In a process of its own, which is of no use afterwards. */

@@ -18,6 +18,7 @@
 
 #include "hs.h"
 #include "tests/unit/api_life.h"
+#include "tests/unit/api_says.h"
 #include "tests/unit/suite.h"
 
 #define S UINT64_C(1000000000)
@@ -29,15 +30,6 @@ make_dir(void)
 {
 	(void)strcpy(dir, "/tmp/hotspare-unit.XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-}
-
-static bool
-says(const char *text)
-{
-	if (strstr(hsmessage(), text) != NULL)
-		return true;
-	CU_FAIL(hsmessage());
-	return false;
 }
 
 static mode_t

@@ -16,16 +16,14 @@
 #include "hs.h"
 #include "state/hook.h"
 #include "tests/unit/api_life.h"
+#include "tests/unit/api_says.h"
 #include "tests/unit/suite.h"
 
 static void
-expect(int rc, int want, const char *says)
+expect(int rc, int want, const char *text)
 {
 	CU_ASSERT_EQUAL(rc, want);
-	if (strstr(hsmessage(), says) == NULL) {
-		printf("\n  \"%s\" is not in: %s\n", says, hsmessage());
-		CU_FAIL("the message does not say what to do");
-	}
+	CU_ASSERT(says(text));
 }
 
 static void
@@ -74,16 +72,16 @@ call_next(unsigned i, int *rc, const char **name)
 
 #define BEFORE_HSINIT 12
 
-/* That many of them say `says', after their names. */
+/* That many of them say it, after their names. */
 static void
-expect_all(unsigned n, int want, const char *says)
+expect_all(unsigned n, int want, const char *text)
 {
 	const char *name = NULL;
 	char line[128];
 	int rc = 0;
 
 	for (unsigned i = 0; i < n && call_next(i, &rc, &name); i++) {
-		(void)snprintf(line, sizeof(line), "%s: %s", name, says);
+		(void)snprintf(line, sizeof(line), "%s: %s", name, text);
 		expect(rc, want, line);
 	}
 }
