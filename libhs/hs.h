@@ -766,6 +766,7 @@ struct hs_park_self {
 	unsigned reg;
 	unsigned locks;
 	unsigned stops;
+	unsigned waits;
 	struct hs_park_thread *thread;
 };
 

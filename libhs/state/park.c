@@ -23,6 +23,13 @@
 /* As long as a scheduler's slices: who waits longer has been starved. */
 #define FAIR_NS (10 * NS_PER_MS)
 
+/*
+ * After so long a thread that became idle just as the stop began, and did not
+ * see it, is looked for.  Far above what threads take to come that poll, and
+ * that have to be given a processor; far below what anybody waits for.
+ */
+#define OVERSIGHT_NS UINT64_C(100000)
+
 /* In the count of whom is waited for: a thread says that it is in vain. */
 #define HURRY (1u << 31)
 
@@ -212,6 +219,7 @@ raise_busy(unsigned n)
 		return;
 	/* Until it is busy it is one that may be starved. */
 	(void)__atomic_fetch_add(&park.sleepers, 1, __ATOMIC_SEQ_CST);
+	STORE_RELEASE(&hs_park_self.waits, 1);
 	do {
 		STORE_RELEASE(&hs_park_self.busy, 0);
 		hs_park_arrive();
@@ -220,6 +228,7 @@ raise_busy(unsigned n)
 			(void)hs_futex_wait(&hs_park_stop, stop,
 			    HS_FUTEX_FOREVER);
 	} while (!may_be_busy(n));
+	STORE_RELEASE(&hs_park_self.waits, 0);
 	if (__atomic_fetch_sub(&park.sleepers, 1, __ATOMIC_SEQ_CST) == 1)
 		hs_futex_wake(&park.sleepers, 1);
 }
@@ -460,26 +469,67 @@ let_sleepers_go(void)
 	park.held_up_ns = 0;
 }
 
-/* If t is busy, have it count itself in. */
+/* t is idle: if it is still counted as one to come, it is no longer. */
 static void
-await_thread(struct hs_park_thread *t, unsigned ticket)
+settle_thread(struct hs_park_thread *t, unsigned ticket)
 {
-	if (LOAD_ACQUIRE(&t->self->busy) == 0)
-		return;
-	(void)__atomic_fetch_add(&park.pending, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&t->awaited, ticket, __ATOMIC_SEQ_CST);
-	fence();
-	if (LOAD_ACQUIRE(&t->self->busy) == 0 &&
-	    __atomic_exchange_n(&t->awaited, 0, __ATOMIC_ACQ_REL) == ticket)
+	if (__atomic_exchange_n(&t->awaited, 0, __ATOMIC_ACQ_REL) == ticket)
 		count_in(ticket);
 }
 
-/* Begin a stop; what it waits for is counted. */
-static void
+/*
+ * If t is busy, have it count itself in.  false: it may be idle, which only
+ * fence_all() makes sure of; it stays awaited if it was.  P5 makes sure of one
+ * that waits.
+ */
+static bool
+await_thread(struct hs_park_thread *t, unsigned ticket, bool fenced)
+{
+	if (t->self == &hs_park_self)
+		return true;
+	if (LOAD_ACQUIRE(&t->self->busy) != 0) {
+		if (LOAD(&t->awaited) != ticket) {
+			(void)__atomic_fetch_add(&park.pending, 1,
+			    __ATOMIC_RELAXED);
+			__atomic_store_n(&t->awaited, ticket, __ATOMIC_SEQ_CST);
+		}
+		fence();
+		if (LOAD_ACQUIRE(&t->self->busy) != 0)
+			return true;
+	}
+	if (!fenced && !LOAD_ACQUIRE(&t->self->waits))
+		return false;
+	settle_thread(t, ticket);
+	return true;
+}
+
+/*
+ * Look at all threads, the list being locked.  The fence of all processors that
+ * run one costs more than all else here, so it is left out where no thread
+ * seems idle: those that are busy come by themselves.
+ */
+static bool
+look_at_all(struct hs_park_thread *t, unsigned ticket, bool fenced)
+{
+	bool sure = true;
+
+	if (fenced)
+		fence_all();
+	for (; t != NULL; t = t->next)
+		sure &= await_thread(t, ticket, fenced);
+	return sure;
+}
+
+/*
+ * Begin a stop; what it waits for is counted.  -> were all threads fenced?
+ * Else one that became idle as the stop began may have been overlooked.
+ */
+static bool
 begin_stop(void)
 {
-	struct hs_park_thread *t = hs_park_list_lock();
+	struct hs_park_thread *threads = hs_park_list_lock();
 	unsigned ticket;
+	bool fenced;
 
 	park.breach[0] = '\0';
 	ticket = ticket_of(park.pending) + 1;
@@ -488,33 +538,50 @@ begin_stop(void)
 	/* One of them this: the count is 0 only once all were looked at. */
 	__atomic_store_n(&park.pending, (uint64_t)ticket << 32 | 1,
 	    __ATOMIC_SEQ_CST);
-	(void)__atomic_fetch_or(&hs_park_stop, HS_PARK_STOP, __ATOMIC_SEQ_CST);
 	/* A thread that comes into the list later sees the bit. */
-	if (t != NULL && (t->next != NULL || t->self != &hs_park_self))
-		fence_all();
-	for (; t != NULL; t = t->next)
-		await_thread(t, ticket);
+	(void)__atomic_fetch_or(&hs_park_stop, HS_PARK_STOP, __ATOMIC_SEQ_CST);
+	fence();
+	fenced = !look_at_all(threads, ticket, false);
+	if (fenced)
+		(void)look_at_all(threads, ticket, true);
 	hs_park_list_unlock();
 	count_in(ticket);
+	return fenced;
+}
+
+/* Find who was overlooked for want of a fence. */
+static void
+look_again(void)
+{
+	struct hs_park_thread *threads = hs_park_list_lock();
+
+	(void)look_at_all(threads, ticket_of(LOAD(&park.pending)), true);
+	hs_park_list_unlock();
 }
 
 /* 0: all have come; HS_ESTOP or HS_ELOCK. */
 static int
-await_all(void)
+await_all(bool fenced)
 {
-	uint64_t until;
+	uint64_t until, look;
 	unsigned n;
 	int rc = 0;
 
 	if (count_of(LOAD_ACQUIRE(&park.pending)) == 0)
 		return 0;
 	until = deadline_ns();
+	look = hs_clock_ns() + OVERSIGHT_NS;
 	while ((n = count_of(LOAD_ACQUIRE(&park.pending))) != 0) {
 		if ((n & HURRY) != 0)
 			return HS_ELOCK;
-		if (rc < 0)
+		if (rc < 0 && fenced)
 			return HS_ESTOP;
-		rc = hs_futex_wait(count_word(), n, until);
+		if (rc < 0) {
+			look_again();
+			fenced = true;
+		}
+		rc = hs_futex_wait(count_word(), n,
+		    fenced || until < look ? until : look);
 	}
 	return 0;
 }
@@ -561,8 +628,7 @@ hs_park_stop_all(void)
 	let_sleepers_go();
 	hs_park_self.stops = hs_park_self.reg != 0 ? STOPS_REGISTERED : STOPS;
 	STORE(&hs_park_self.reg, 0);
-	begin_stop();
-	rc = await_all();
+	rc = await_all(begin_stop());
 	/* It ended in this stop, and so was no longer waited for. */
 	if (rc == 0)
 		rc = hs_park_list_check();

@@ -20,12 +20,20 @@
  * kernel refuses that, HS_PARK_FENCED stays set, all threads take the slow way,
  * and their fences are there.
  *
+ * membarrier(2) interrupts every processor that runs a thread of the program,
+ * so it is called only where it is needed: to trust that a thread is idle.  One
+ * that is busy comes to its safepoint, sees the stop and says so with fences of
+ * its own; one that waits for a stop to end raises busy with a fence (P5).
+ *
  * P1  busy and base are written by their own thread only.
  * P2  Between hs_park_stop_all() and hs_park_resume() every busy is 0, but for
  *     moments in which a thread finds out that it has to wait.
  * P3  busy > base + locks iff the thread is in a region.
  * P4  A record is in the list from its thread's first use of any of this to the
  *     thread's end.
+ * P5  While `waits' is set its thread raises busy with a fence and looks at
+ *     hs_park_stop: who has set the stop, and then reads busy as 0 and after
+ *     that waits as set, knows that it stays 0.
  */
 #ifndef HS_STATE_PARK_H
 #define HS_STATE_PARK_H

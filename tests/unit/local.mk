@@ -61,6 +61,7 @@ UNIT_STATE = \
 	tests/unit/test_state_fd_unix.c \
 	tests/unit/test_state_code.c \
 	tests/unit/test_state_memreg.c \
+	tests/unit/test_state_park.c \
 	tests/unit/test_state_shadow.c \
 	tests/unit/test_state_context.c \
 	tests/unit/test_state_signal.c \
