@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Bytes that a released reader must go on reading.  Never edited, only added
 # to: tests/lint/golden keeps their digests.  `make golden' writes the files of
-# new cases (tests/unit/golden.c); name them here.
+# new cases (tests/unit/golden.c, test_state_golden.c); name them here.
 # The examples in docs/format are compared with the files.
 EXTRA_DIST += \
 	tests/golden/ack.bin \
@@ -78,6 +78,14 @@ EXTRA_DIST += \
 	tests/golden/running.bin \
 	tests/golden/second.bin \
 	tests/golden/state.bin \
+	tests/golden/state/clock.bin \
+	tests/golden/state/context.bin \
+	tests/golden/state/descriptors.bin \
+	tests/golden/state/memory.bin \
+	tests/golden/state/signals.bin \
+	tests/golden/state/sockets.bin \
+	tests/golden/state/threads.bin \
+	tests/golden/state/timers.bin \
 	tests/golden/stats.bin \
 	tests/golden/term.bin
 
@@ -89,4 +97,9 @@ tests_golden_make_golden_LDADD = libhswire.la libhsbase.la
 
 golden: tests/golden/make-golden$(EXEEXT)
 	tests/golden/make-golden $(srcdir)/tests/golden
+if HAVE_CUNIT
+	$(MAKE) $(AM_MAKEFLAGS) tests/unit/unit_state$(EXEEXT)
+	HS_GOLDEN_ADD=$(abs_srcdir)/tests/golden/state \
+		tests/unit/unit_state state_golden
+endif
 .PHONY: golden

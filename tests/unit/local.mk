@@ -60,6 +60,7 @@ UNIT_STATE = \
 	tests/unit/test_state_fd_inotify.c \
 	tests/unit/test_state_fd_unix.c \
 	tests/unit/test_state_code.c \
+	tests/unit/test_state_golden.c \
 	tests/unit/test_state_memreg.c \
 	tests/unit/test_state_park.c \
 	tests/unit/test_state_shadow.c \
@@ -70,7 +71,8 @@ check_PROGRAMS += tests/unit/unit_state
 TESTS += tests/unit/unit_state
 tests_unit_unit_state_SOURCES = $(UNIT_MAIN) $(UNIT_STATE)
 tests_unit_unit_state_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS) \
-	-DHS_PLUGIN_DIR='"$(abs_top_builddir)/.libs"'
+	-DHS_PLUGIN_DIR='"$(abs_top_builddir)/.libs"' \
+	-DHS_GOLDEN_DIR='"$(abs_top_srcdir)/tests/golden"'
 # What dlopen() is to load: -rpath is what makes libtool link it shared.
 check_LTLIBRARIES += code_id.la code_noid.la
 code_id_la_SOURCES = tests/unit/code_plugin.c
