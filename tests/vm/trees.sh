@@ -9,6 +9,9 @@
 #	SERIES FLAVOUR DIR		DIR/kdir, vmlinuz, brd.ko, release
 #	SERIES FLAVOUR - REASON		it cannot be had
 #
+# FLAVOUR is Debian's name, or `source', which is not among those that are meant
+# by none: DIR has linux-source-SERIES.tar.xz, scripts/checkpatch.pl and release.
+#
 # The newest of each series that the archive of the machine's own sources has:
 # older versions vanish from it.  A tree that was checked within a day is taken
 # as it is; without network, so is any that is there.
@@ -78,14 +81,19 @@ open_archive() {
 	fi
 }
 
-# newest_headers SERIES FLAVOUR: what the newest of the meta packages, of the
-# release, of its backports or of the series, stands for.
-newest_headers() {
+# newest_release SERIES FLAVOUR: of what the meta packages of the release, of its
+# backports and of the series stand for; of source, its version.
+newest_release() {
+	if [ "$2" = source ]; then
+		apt-cache show "linux-source-$1" 2>/dev/null |
+			sed -n 's/^Version: //p' | sort -V | tail -n 1
+		return
+	fi
 	apt-cache show "linux-headers-$2" "linux-headers-$1-$2" 2>/dev/null |
 		awk -v series="$1" '
 		/^Version: / { v = $2 }
 		/^Depends: / && index(v, series ".") == 1 { print v, $2 }' |
-		sort -V | tail -n 1 | cut -d ' ' -f 2
+		sort -V | sed -n '$s/.* linux-headers-//p'
 }
 
 # fetch_package NAME ROOT [PATTERN]...: all of it, or these members.
@@ -121,19 +129,39 @@ build_tree() {
 		rm -rf "$2" && mv "$new" "$2"
 }
 
+# build_source SERIES RELEASE DIR
+build_source() {
+	local new=$3.new tar=linux-source-$1.tar.xz
+	rm -rf "$new" && mkdir -p "$new/scripts" || return 1
+	fetch_package "linux-source-$1" "$new" "./usr/src/$tar" || return 1
+	mv "$new/usr/src/$tar" "$new/$tar" &&
+		rm -rf "${new:?}/usr" || return 1
+	tar -xJf "$new/$tar" -C "$new" --strip-components=1 --wildcards \
+		'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' \
+		'*/scripts/const_structs.checkpatch' || return 1
+	echo "$2" >"$new/release" && rm -rf "$3" && mv "$new" "$3"
+}
+
+# build SERIES FLAVOUR RELEASE DIR
+build() {
+	case $2 in
+	source) build_source "$1" "$3" "$4" ;;
+	*) build_tree "$3" "$4" ;;
+	esac
+}
+
 # get_tree SERIES FLAVOUR: sets dir, or why.
 get_tree() {
-	local link=$cache/$1-$2 headers release
+	local link=$cache/$1-$2 release
 	dir=$link
 	[ -z "$(find "$link" -maxdepth 0 -mmin -1440 2>/dev/null)" ] || return 0
 	why=''
 	if open_archive; then
-		headers=$(newest_headers "$1" "$2")
-		release=${headers#linux-headers-}
+		release=$(newest_release "$1" "$2")
 		if [ -z "$release" ]; then
-			why="the archive has no linux-headers-$2 of $1"
+			why="the archive has no $2 of Linux $1"
 		elif [ "$(cat "$link/release" 2>/dev/null)" != "$release" ] &&
-			! build_tree "$release" "$link"; then
+			! build "$1" "$2" "$release" "$link"; then
 			why="packages of $release cannot be had"
 		fi
 	fi
