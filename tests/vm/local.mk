@@ -1,5 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The kernel module in virtual machines: nothing of it is part of `make check'.
-# See tests/suite and CONTRIBUTING.md.
+# The programs run in guests that have busybox and no library.
+vm_guests = tests/vm/tap_calls tests/vm/tap_fuzz tests/vm/tap_writes \
+	tests/vm/tap_snaps tests/vm/tap_ends tests/vm/tap_limits
+EXTRA_PROGRAMS += $(vm_guests)
+vm-programs: $(vm_guests)
+.PHONY: vm-programs
+
+vm_arena = tests/vm/arena.c tests/vm/arena.h tests/vm/tap.c tests/vm/tap.h
+vm_crew = $(vm_arena) tests/vm/crew.c tests/vm/crew.h
+vm_census = $(vm_arena) tests/vm/census.c tests/vm/census.h
+
+tests_vm_tap_calls_SOURCES = tests/vm/tap_calls.c $(vm_arena)
+tests_vm_tap_calls_LDFLAGS = -all-static
+tests_vm_tap_fuzz_SOURCES = tests/vm/tap_fuzz.c $(vm_arena)
+tests_vm_tap_fuzz_LDFLAGS = -all-static
+tests_vm_tap_writes_SOURCES = tests/vm/tap_writes.c $(vm_crew)
+tests_vm_tap_writes_LDFLAGS = -all-static -pthread
+tests_vm_tap_snaps_SOURCES = tests/vm/tap_snaps.c $(vm_crew)
+tests_vm_tap_snaps_LDFLAGS = -all-static -pthread
+tests_vm_tap_ends_SOURCES = tests/vm/tap_ends.c $(vm_census)
+tests_vm_tap_ends_LDFLAGS = -all-static
+tests_vm_tap_limits_SOURCES = tests/vm/tap_limits.c $(vm_census)
+tests_vm_tap_limits_LDFLAGS = -all-static
+
 EXTRA_DIST += tests/vm/trees.sh tests/vm/boot.sh tests/vm/init \
-	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/tap.h
+	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/debug.sh \
+	tests/vm/debug.config

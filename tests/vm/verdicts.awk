@@ -65,7 +65,7 @@ leaks && !/^@/ { leaked = leaked "#   " $0 "\n"; next }
 	next
 }
 /^@/ { next }
-{ print "# " $0; fflush() }
+{ print (/^#/ ? "" : "# ") $0; fflush() }
 
 END {
 	if (name != "")
