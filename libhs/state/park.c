@@ -24,11 +24,15 @@
 #define FAIR_NS (10 * NS_PER_MS)
 
 /*
- * After so long a thread that became idle just as the stop began, and did not
- * see it, is looked for.  Far above what threads take to come that poll, and
- * that have to be given a processor; far below what anybody waits for.
+ * A thread that became idle just as the stop began may have been overlooked.
+ * After this its store has been seen, but for what no machine promises: */
+#define SPIN_NS UINT64_C(1000)
+/*
+ * so after this it is looked for with a fence.  More than a scheduler's tick:
+ * for less the kernel would program the timer, at 11 us in a virtual machine,
+ * which is as long as the stop.
  */
-#define OVERSIGHT_NS UINT64_C(100000)
+#define OVERSIGHT_NS (10 * NS_PER_MS)
 
 /* In the count of whom is waited for: a thread says that it is in vain. */
 #define HURRY (1u << 31)
@@ -549,14 +553,35 @@ begin_stop(void)
 	return fenced;
 }
 
-/* Find who was overlooked for want of a fence. */
-static void
-look_again(void)
+/* Find whom the first look has overlooked.  As look_at_all(). */
+static bool
+look_again(bool fenced)
 {
 	struct hs_park_thread *threads = hs_park_list_lock();
+	bool sure;
 
-	(void)look_at_all(threads, ticket_of(LOAD(&park.pending)), true);
+	sure = look_at_all(threads, ticket_of(LOAD(&park.pending)), fenced);
 	hs_park_list_unlock();
+	return sure;
+}
+
+/*
+ * Threads that run come while one would still be falling asleep.  true: all
+ * have been fenced, because one of them has become idle.
+ */
+static bool
+await_running(void)
+{
+	const uint64_t until = hs_clock_ns() + SPIN_NS;
+
+	do
+		if (count_of(LOAD_ACQUIRE(&park.pending)) == 0)
+			return false;
+	while (hs_clock_ns() < until);
+	if (look_again(false))
+		return false;
+	(void)look_again(true);
+	return true;
 }
 
 /* 0: all have come; HS_ESTOP or HS_ELOCK. */
@@ -569,6 +594,7 @@ await_all(bool fenced)
 
 	if (count_of(LOAD_ACQUIRE(&park.pending)) == 0)
 		return 0;
+	fenced = fenced || await_running();
 	until = deadline_ns();
 	look = hs_clock_ns() + OVERSIGHT_NS;
 	while ((n = count_of(LOAD_ACQUIRE(&park.pending))) != 0) {
@@ -576,10 +602,8 @@ await_all(bool fenced)
 			return HS_ELOCK;
 		if (rc < 0 && fenced)
 			return HS_ESTOP;
-		if (rc < 0) {
-			look_again();
-			fenced = true;
-		}
+		if (rc < 0)
+			fenced = look_again(true);
 		rc = hs_futex_wait(count_word(), n,
 		    fenced || until < look ? until : look);
 	}
