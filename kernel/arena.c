@@ -157,31 +157,6 @@ int hscpt_arena_range(const struct hscpt_arena *a, u64 off, u64 len,
 	return 0;
 }
 
-/**
- * hscpt_arena_populate() - make all pages of a range
- * @a: the arena
- * @first: of the range
- * @n: its length
- *
- * Return: 0, -ENOMEM or -EINTR; the pages that were made stay.
- */
-int hscpt_arena_populate(struct hscpt_arena *a, unsigned long first,
-			 unsigned long n)
-{
-	struct page *page;
-	unsigned long i;
-
-	for (i = first; i < first + n; i++) {
-		page = hscpt_page_get(a, i);
-		if (IS_ERR(page))
-			return PTR_ERR(page);
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-	return 0;
-}
-
 static int do_populate(struct hscpt_arena *a, void __user *arg)
 {
 	struct hscpt_populate args;
@@ -195,7 +170,7 @@ static int do_populate(struct hscpt_arena *a, void __user *arg)
 	if (args.flags)
 		return -EINVAL;
 	err = hscpt_arena_range(a, args.off, args.len, &first, &n);
-	return err ? err : hscpt_arena_populate(a, first, n);
+	return err ? err : hscpt_page_populate(a, first, n);
 }
 
 static int do_harvest(struct hscpt_arena *a, void __user *arg)

@@ -21,48 +21,15 @@
  */
 #include <linux/atomic.h>
 #include <linux/highmem.h>
-#include <linux/moduleparam.h>
 #include <linux/pagemap.h>
 #include <linux/uio.h>
 
-#include "broken.h"
+#include "fault.h"
 #include "internal.h"
 
 /* A copy that needs effort is not worth it: the snapshot fails instead (H5). */
 #define GFP_COPY (GFP_USER | __GFP_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 #define GFP_TREE (GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
-
-#ifdef HSCPT_FAULT_POINT
-static atomic_t nfail = ATOMIC_INIT(0);
-
-static int set_nfail(const char *val, const struct kernel_param *kp)
-{
-	unsigned int n;
-	int err = kstrtouint(val, 0, &n);
-
-	if (!err)
-		atomic_set(&nfail, n);
-	return err;
-}
-
-static int get_nfail(char *buf, const struct kernel_param *kp)
-{
-	return sprintf(buf, "%d\n", atomic_read(&nfail));
-}
-
-static const struct kernel_param_ops nfail_ops = {
-	.set = set_nfail,
-	.get = get_nfail,
-};
-
-module_param_cb(fail_copies, &nfail_ops, NULL, 0600);
-MODULE_PARM_DESC(fail_copies, "so many copies from now on fail (for tests)");
-
-bool hscpt_fault_copy(void)
-{
-	return atomic_dec_if_positive(&nfail) >= 0;
-}
-#endif
 
 static bool is_dead(const struct hscpt_snap *s)
 {

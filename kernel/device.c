@@ -13,7 +13,7 @@
 #include <linux/string.h>
 
 #include "args.h"
-#include "broken.h"
+#include "fault.h"
 #include "internal.h"
 
 static int do_info(void __user *arg)
@@ -82,7 +82,7 @@ static struct file *create_arena(const struct hscpt_create *args)
 		return ERR_CAST(a);
 	memcpy(a->name, args->name, sizeof(a->name));
 	if (args->flags & HSCPT_CREATE_RESERVE) {
-		err = hscpt_arena_populate(a, 0, a->npages);
+		err = hscpt_page_populate(a, 0, a->npages);
 		if (err) {
 			hscpt_arena_put(a);
 			return ERR_PTR(err);

@@ -203,8 +203,6 @@ void hscpt_arena_put(struct hscpt_arena *a);
 struct file *hscpt_arena_open(struct hscpt_arena *a);
 int hscpt_arena_range(const struct hscpt_arena *a, u64 off, u64 len,
 		      unsigned long *first, unsigned long *n);
-int hscpt_arena_populate(struct hscpt_arena *a, unsigned long first,
-			 unsigned long n);
 unsigned int hscpt_arena_count(void);
 
 /* page.c: an arena's pages, their charge and their faults */
@@ -213,6 +211,8 @@ extern const struct vm_operations_struct hscpt_page_vm_ops;
 int hscpt_page_charge(struct hscpt_arena *a);
 void hscpt_page_uncharge(struct hscpt_arena *a);
 struct page *hscpt_page_get(struct hscpt_arena *a, pgoff_t index);
+int hscpt_page_populate(struct hscpt_arena *a, unsigned long first,
+			unsigned long n);
 void hscpt_page_free_all(struct hscpt_arena *a);
 
 /* bits.c: arrays of bits, one a page */

@@ -8,16 +8,17 @@ EXTRA_DIST += \
 	kernel/60-hscpt.rules \
 	kernel/Kbuild \
 	kernel/Makefile \
-	kernel/args.h \
 	kernel/arena.c \
+	kernel/args.h \
 	kernel/bits.c \
-	kernel/broken.h \
 	kernel/compat/mm.h \
 	kernel/copy.c \
 	kernel/device.c \
 	kernel/dkms.conf \
-	kernel/internal.h \
+	kernel/fault.c \
+	kernel/fault.h \
 	kernel/include/uapi/hscpt.h \
+	kernel/internal.h \
 	kernel/mmu.c \
 	kernel/page.c \
 	kernel/pseudofs.c \

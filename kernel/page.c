@@ -4,12 +4,13 @@
  * the kernel tells that one was modified.
  */
 #include <linux/atomic.h>
-#include <linux/highmem.h>
+#include <linux/list.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 
-#include "broken.h"
 #include "compat/mm.h"
+#include "fault.h"
 #include "internal.h"
 
 /*
@@ -91,6 +92,52 @@ static void free_arena_page(struct hscpt_arena *a, struct page *page)
 	hscpt_page_uncharge(a);
 }
 
+/*
+ * Put a page at its place, unless there is one.  Returns that one, or NULL, or
+ * an ERR_PTR(-ENOMEM).  A place that is reserved, xa_cmpxchg() takes for one
+ * that it has filled.
+ */
+static struct page *place_page(struct hscpt_arena *a, struct page *page)
+{
+	XA_STATE(xas, &a->pages, page_folio(page)->index);
+	void *old;
+
+	do {
+		xas_lock(&xas);
+		old = xas_load(&xas);
+		if (!old || xa_is_zero(old)) {
+			xas_store(&xas, page);
+			old = NULL;
+		}
+		xas_unlock(&xas);
+	} while (xas_nomem(&xas, GFP_TREE));
+	return xas_error(&xas) ? ERR_PTR(-ENOMEM) : old;
+}
+
+/*
+ * Make a page the arena's.  Takes it; returns it, or the one that someone else
+ * made meanwhile, or an ERR_PTR(-ENOMEM).
+ */
+static struct page *insert_page(struct hscpt_arena *a, struct page *page)
+{
+	pgoff_t index = page_folio(page)->index;
+	struct page *old;
+
+	/*
+	 * Before anyone can write to it.  If it does not come to that, a page
+	 * seems to exist that reads as zeroes.
+	 */
+	set_bit(index, a->present);
+	raise_top(a, index + 1);
+	old = place_page(a, page);
+	if (!old) {
+		atomic_long_inc(&a->populated);
+		return page;
+	}
+	free_arena_page(a, page);
+	return old;
+}
+
 /**
  * hscpt_page_get() - find or make an arena's page
  * @a: the arena, which holds the only reference for as long as it lives
@@ -101,26 +148,67 @@ static void free_arena_page(struct hscpt_arena *a, struct page *page)
 struct page *hscpt_page_get(struct hscpt_arena *a, pgoff_t index)
 {
 	struct page *page = xa_load(&a->pages, index);
-	struct page *old;
 
 	if (page)
 		return page;
 	page = alloc_arena_page(a, index);
-	if (!page)
-		return ERR_PTR(-ENOMEM);
-	/*
-	 * Before anyone can write to it.  If it does not come to that, a page
-	 * seems to exist that reads as zeroes.
-	 */
-	set_bit(index, a->present);
-	raise_top(a, index + 1);
-	old = xa_cmpxchg(&a->pages, index, NULL, page, GFP_TREE);
-	if (!old) {
-		atomic_long_inc(&a->populated);
-		return page;
+	return page ? insert_page(a, page) : ERR_PTR(-ENOMEM);
+}
+
+/* Pages for all places of a range that have none, and those places. */
+static int alloc_range(struct hscpt_arena *a, unsigned long first,
+		       unsigned long n, struct list_head *pages)
+{
+	struct page *page;
+	unsigned long i;
+
+	for (i = first; i < first + n; i++) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (xa_load(&a->pages, i))
+			continue;
+		page = alloc_arena_page(a, i);
+		if (!page)
+			return -ENOMEM;
+		list_add_tail(&page->lru, pages);
+		if (xa_reserve(&a->pages, i, GFP_TREE))
+			return -ENOMEM;
 	}
-	free_arena_page(a, page);
-	return xa_is_err(old) ? ERR_PTR(-ENOMEM) : old;
+	return 0;
+}
+
+/**
+ * hscpt_page_populate() - make all pages of a range, or none
+ * @a: the arena
+ * @first: of the range
+ * @n: its length
+ *
+ * Who had all memory and then an error would be killed at its next step, for
+ * want of a page table or a page of stack.
+ *
+ * Return: 0, -ENOMEM or -EINTR.
+ */
+int hscpt_page_populate(struct hscpt_arena *a, unsigned long first,
+			unsigned long n)
+{
+	struct page *page, *next;
+	LIST_HEAD(pages);
+	int err;
+
+	err = alloc_range(a, first, n, &pages);
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		list_del(&page->lru);
+		if (err) {
+			xa_release(&a->pages, page_folio(page)->index);
+			free_arena_page(a, page);
+		} else if (IS_ERR(insert_page(a, page))) {
+			/* Its place was given up by another call's failure. */
+			err = -ENOMEM;
+		}
+		cond_resched();
+	}
+	return err;
 }
 
 /**
@@ -150,6 +238,7 @@ static bool dirty_folio(struct address_space *mapping, struct folio *folio)
 	if (hscpt_broken(4) && folio_test_set_dirty(folio))
 		return false;
 	set_bit(folio->index, a->soft);
+	hscpt_fault_delay();	/* race 3: before TLBs are flushed */
 	return true;
 }
 
@@ -184,6 +273,7 @@ static vm_fault_t mkwrite_page(struct vm_fault *vmf)
 	set_bit(vmf->pgoff, a->granted);
 	up_read(&a->cut);
 	atomic_long_inc(&a->nmkwrite);
+	hscpt_fault_delay();	/* race 1: before there is an entry */
 	return VM_FAULT_LOCKED;
 }
 

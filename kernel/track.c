@@ -27,7 +27,7 @@
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 
-#include "broken.h"
+#include "fault.h"
 #include "internal.h"
 
 /*
@@ -71,12 +71,14 @@ static void collect(struct hscpt_arena *a, unsigned long first, unsigned long n)
 
 	if (hscpt_broken(3)) {
 		hscpt_mmu_collect(a, first, n);
+		hscpt_fault_delay();
 		take_soft(a, first, n);
 		return;
 	}
 	for (round = 0; round < 2; round++) {
 		if (!take_soft(a, first, n) && round > 0)
 			break;
+		hscpt_fault_delay();
 		hscpt_mmu_collect(a, first, n);
 	}
 	if (hscpt_mmu_is_portable())
@@ -146,12 +148,14 @@ static void cut_running(struct hscpt_arena *a, unsigned long top)
 
 	if (hscpt_broken(2)) {
 		collect(a, 0, top);
+		hscpt_fault_delay();
 		hscpt_mmu_protect(a, 0, top);
 		return;
 	}
 	do {
 		more = take_soft(a, 0, top);
 		more += hscpt_mmu_protect(a, 0, top);
+		hscpt_fault_delay();
 		more += hscpt_mmu_collect(a, 0, top);
 		cond_resched();
 	} while (more);

@@ -215,7 +215,7 @@ struct hscpt_destroy {
  * @len: length
  *
  * Accesses to these pages cannot fail any more.  Pages that exist are left as
- * they are; after ENOMEM or EINTR those that were made remain.
+ * they are.  All are made, or none.
  */
 struct hscpt_populate {
 	__u32 size;
