@@ -75,6 +75,17 @@ hs_ckpt_goto(struct hs_ckpt *c, enum hs_ckpt_state next)
 	hs_ckpt_announce(c);
 }
 
+enum hs_ckpt_state
+hs_ckpt_state_now(struct hs_ckpt *c)
+{
+	enum hs_ckpt_state s;
+
+	pthread_mutex_lock(&c->lock);
+	s = c->state;
+	pthread_mutex_unlock(&c->lock);
+	return s;
+}
+
 void
 hs_ckpt_advance(struct hs_ckpt *c)
 {

@@ -50,6 +50,8 @@ enum hs_ckpt_state {
 
 /* The only writer of c->state; c->lock is held.  Wakes whom it concerns. */
 void hs_ckpt_goto(struct hs_ckpt *c, enum hs_ckpt_state next);
+/* c->state for who does not hold c->lock; it may be another one already. */
+enum hs_ckpt_state hs_ckpt_state_now(struct hs_ckpt *c);
 
 /* A level or the protection changed: wake the waiters.  c->lock is held. */
 void hs_ckpt_announce(struct hs_ckpt *c);

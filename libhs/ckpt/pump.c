@@ -183,17 +183,6 @@ hs_pump_open(struct hs_ckpt *c, char *why, size_t why_size)
 	return 0;
 }
 
-static enum hs_ckpt_state
-state_of(struct hs_ckpt *c)
-{
-	enum hs_ckpt_state s;
-
-	pthread_mutex_lock(&c->lock);
-	s = c->state;
-	pthread_mutex_unlock(&c->lock);
-	return s;
-}
-
 /*
  * What was in flight is of unknown fate: nothing more goes this way, whoever
  * found it out.  The worker closes the transport.
@@ -214,7 +203,7 @@ hs_pump_send(struct hs_ckpt *c)
 	enum hs_send_step step = HS_SEND_IDLE;
 	unsigned burst = SEND_BURST;
 
-	if (c->x == NULL || state_of(c) != HS_CKPT_FLOWING)
+	if (c->x == NULL || hs_ckpt_state_now(c) != HS_CKPT_FLOWING)
 		return HS_SEND_IDLE;
 	do
 		step = hs_send_next(c);

@@ -86,17 +86,6 @@ try_open(struct hs_ckpt *c, struct round *r)
 	r->outage_told = true;
 }
 
-static enum hs_ckpt_state
-state_of(struct hs_ckpt *c)
-{
-	enum hs_ckpt_state s;
-
-	pthread_mutex_lock(&c->lock);
-	s = c->state;
-	pthread_mutex_unlock(&c->lock);
-	return s;
-}
-
 /*
  * One turn of all that io guards.  Returns how long nothing has to be done
  * unless a descriptor says so.
@@ -104,7 +93,7 @@ state_of(struct hs_ckpt *c)
 static uint64_t
 run_io(struct hs_ckpt *c, struct round *r, enum hs_send_step *step)
 {
-	const enum hs_ckpt_state s = state_of(c);
+	const enum hs_ckpt_state s = hs_ckpt_state_now(c);
 
 	/* A driver found it out (drive.h). */
 	if (c->x != NULL && s == HS_CKPT_BROKEN)
@@ -262,7 +251,7 @@ run_worker(void *arg)
 		pthread_mutex_lock(&c->io);
 		ns = run_io(c, &r, &step);
 		pthread_mutex_unlock(&c->io);
-		if (state_of(c) == HS_CKPT_FENCED)
+		if (hs_ckpt_state_now(c) == HS_CKPT_FENCED)
 			hs_extra_end(c);
 		ns = min_u64(ns, run_stats(c, &r));
 		if (step == HS_SEND_IDLE) {
