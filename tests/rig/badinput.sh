@@ -105,21 +105,6 @@ answers_again() {
 	rig_until "$ANSWER_S" count_above $((from + ${1:-200}))
 }
 
-state() {
-	local n
-
-	for n in $RIG_NODES; do
-		rig_run "$SVC_DIR" "$n" timeout 5 hsctl -r "$SVC_NAME" status
-	done 2>&1 | sed 's/^/# /'
-}
-
-healthy() {
-	rig_until "$HEALTHY_S" svc_healthy && return 0
-	note "no whole spare within $HEALTHY_S s:"
-	state
-	return 1
-}
-
 # PRIMARY and SPARE, of two nodes.
 who() {
 	svc_primary || return 1
@@ -137,7 +122,7 @@ start() {
 	note "scenario $name"
 	SVC_DIR=$work/$name
 	must svc_up "$@" || return 1
-	must healthy || return 1
+	must svc_whole || return 1
 	client_start "$name"
 	rig_until "$ANSWER_S" count_above 100
 	verdict $? "$name: the service answers"
@@ -153,7 +138,7 @@ takeover() {
 	must svc_signal KILL "$old" service || return 1
 	answers_again && who && [ "$PRIMARY" != "$old" ]
 	verdict $? "$1: afterwards the spare takes over, $old -> $PRIMARY"
-	must healthy
+	must svc_whole
 }
 
 stop() {
@@ -372,7 +357,7 @@ scenario_refuse() {
 	verdict $? 'refuse: no corosync' || sed 's/^/# /' "$work/said"
 	no_permission
 	shown_by_pacemaker
-	must healthy && takeover refuse
+	must svc_whole && takeover refuse
 	stop refuse
 }
 
@@ -421,7 +406,7 @@ faulty_primary() {
 	must arm "$SPARE" service "$fault" || return 1
 	must renew_spare || return 1
 	must arm "$SPARE" service '' || return 1
-	must healthy || return 1
+	must svc_whole || return 1
 	for n in $RIG_NODES; do
 		refused "$n" "${reason:-none}"
 		before[$n]=$REPLY
@@ -434,7 +419,7 @@ faulty_primary() {
 		note "$n refused nothing for $reason"
 		rc=1
 	done
-	must healthy || rc=1
+	must svc_whole || rc=1
 	verdict "$rc" "faults: $fault at the primary"
 	takeover "faults: $fault"
 }
@@ -457,7 +442,7 @@ faulty_spare() {
 		}
 	fi
 	answers_again 1000 || rc=1
-	must healthy || rc=1
+	must svc_whole || rc=1
 	verdict "$rc" "faults: $fault at the spare"
 	takeover "faults: $fault"
 }
@@ -532,7 +517,7 @@ rounds() {
 		resync || return 1
 		sleep "0.$((RANDOM % 10))"
 		must svc_signal KILL "$SPARE" agent || return 1
-		must healthy && must answers_again || return 1
+		must svc_whole && must answers_again || return 1
 		agent_rss "$PRIMARY" || return 1
 		last=$REPLY
 		[ "$i" -gt 0 ] || first=$last
@@ -556,13 +541,13 @@ scenario_sync() {
 	# One that boots before the fencing is done would be shot again.
 	must rig_until 30 grep -q 'is fenced' \
 		"$SVC_DIR/log/$PRIMARY/hs-agent.log" &&
-		must rig_poweron "$SVC_DIR" "$SPARE" && must healthy || return
+		must rig_poweron "$SVC_DIR" "$SPARE" && must svc_whole || return
 	resync || return
 	old=$PRIMARY
 	must svc_signal KILL "$PRIMARY" service || return
 	answers_again && who && [ "$PRIMARY" = "$old" ]
 	verdict $? "sync: the primary died in its midst: $old -> $PRIMARY"
-	must healthy && rounds && takeover sync
+	must svc_whole && rounds && takeover sync
 	stop sync
 }
 

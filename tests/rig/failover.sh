@@ -80,13 +80,6 @@ client_finish() {
 
 # --- what happens to the service --------------------------------------------
 
-# Up to $1 ms.
-nap() {
-	local ms=$((RANDOM % $1))
-
-	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
-}
-
 # 600 new answers: so many cannot have been on their way.
 answers_again() {
 	local from
@@ -96,24 +89,12 @@ answers_again() {
 	rig_until "$ANSWER_S" count_above $((from + 600))
 }
 
-state() {
-	local n
-
-	for n in $RIG_NODES; do
-		rig_run "$SVC_DIR" "$n" timeout 5 hsctl -r "$SVC_NAME" status
-	done 2>&1 | sed 's/^/# /'
-	rig_status "$SVC_DIR" | sed 's/^/# node /'
-}
-
 healthy() {
 	if ! client_count; then
 		note "the client has ended or found a breach"
 		return 1
 	fi
-	rig_until "$HEALTHY_S" svc_healthy && return 0
-	note "no whole spare within $HEALTHY_S s:"
-	state
-	return 1
+	svc_whole
 }
 
 # survived TEXT OLD WHERE: answers came again, from OLD ("same") or from another
@@ -123,7 +104,7 @@ survived() {
 
 	if ! answers_again; then
 		note "no answers within $ANSWER_S s"
-		state
+		svc_tell
 		rc=1
 	elif svc_primary; then
 		new=$REPLY
@@ -149,7 +130,7 @@ die_service() {
 
 	must svc_primary || return 1
 	old=$REPLY
-	nap 1500
+	svc_nap 1500
 	must svc_signal KILL "$old" service || return 1
 	survived "$1" "$old" other
 	must healthy
@@ -160,10 +141,10 @@ die_node() {
 
 	must svc_primary || return 1
 	old=$REPLY
-	nap 1500
+	svc_nap 1500
 	must rig_poweroff "$SVC_DIR" "$old" || return 1
 	survived "$1" "$old" other
-	nap 1000
+	svc_nap 1000
 	must rig_poweron "$SVC_DIR" "$old" || return 1
 	must healthy
 }
@@ -189,7 +170,7 @@ node_is_off() {
 cut_node() {
 	local text=$1 node=$2 old=$3 where=$4 keep=${5-} n
 
-	nap 1000
+	svc_nap 1000
 	must rig_cut "$SVC_DIR" "$node" ${keep:+"$keep"} || return 1
 	if [ -n "$keep" ]; then
 		# Either may win; the winner's cable is put back.
@@ -282,7 +263,7 @@ kill_agent() {
 	old=$REPLY
 	must svc_pid "$old" service || return 1
 	service=$REPLY
-	nap 1000
+	svc_nap 1000
 	must svc_signal KILL "$old" agent || return 1
 	rig_until 2 eval "! rig_run '$SVC_DIR' $old kill -0 $service 2>/dev/null"
 	verdict $? "agent: the service died with its agent"
@@ -321,9 +302,9 @@ kill_while_spare_lags() {
 	must svc_spare || return 1
 	spare=$REPLY
 	must svc_signal STOP "$spare" agent || return 1
-	nap 500
+	svc_nap 500
 	must svc_signal KILL "$old" service || return 1
-	nap 300
+	svc_nap 300
 	must svc_signal CONT "$spare" agent || return 1
 	survived "agent: the service dies while its spare lags" "$old" other
 	must healthy
@@ -410,7 +391,7 @@ die_spare() {
 	for n in $RIG_NODES; do
 		[ "$n" = "$primary" ] || break
 	done
-	nap 1000
+	svc_nap 1000
 	before=$(fencings "$primary" "$n")
 	must rig_poweroff "$SVC_DIR" "$n" || return 1
 	survived "$1" "$primary" same
@@ -424,7 +405,7 @@ cut_third() {
 
 	must svc_primary || return 1
 	old=$REPLY
-	nap 1000
+	svc_nap 1000
 	must rig_cut "$SVC_DIR" "$old" || return 1
 	survived "$1" "$old" other
 	rig_until 20 node_is_off "$old"

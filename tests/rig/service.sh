@@ -9,6 +9,7 @@
 #				installed
 #   svc_primary			the node where it is promoted
 #   svc_healthy			one promoted, every other node a whole spare
+#   svc_whole			... within HEALTHY_S
 
 SVC_HOME=$(cd "${BASH_SOURCE[0]%/*}" && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -89,6 +90,32 @@ svc_healthy() {
 			$(($(wc -w <<<"$RIG_NODES") - 1)) ] ;;
 	*)	return 1 ;;
 	esac
+}
+
+# What the nodes say, as TAP's comments.
+svc_tell() {
+	local n
+
+	for n in $RIG_NODES; do
+		rig_run "$SVC_DIR" "$n" timeout 5 hsctl -r "$SVC_NAME" status
+	done 2>&1 | sed 's/^/# /'
+	rig_status "$SVC_DIR" | sed 's/^/# node /'
+}
+
+# A whole spare within HEALTHY_S, for what comes next is not to be a second
+# failure; if not, it is told (tap.sh).
+svc_whole() {
+	rig_until "$HEALTHY_S" svc_healthy && return 0
+	note "no whole spare within $HEALTHY_S s:"
+	svc_tell
+	return 1
+}
+
+# Up to $1 ms.
+svc_nap() {
+	local ms=$((RANDOM % $1))
+
+	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
 }
 
 # The first member KEY of NODE's status that is a number, in REPLY.

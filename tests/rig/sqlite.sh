@@ -63,36 +63,13 @@ went_on() {
 		[ "$CHECKS" -ge $((checked + 2)) ]
 }
 
-nap() {
-	local ms=$((RANDOM % $1))
-
-	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
-}
-
-state() {
-	local n
-
-	for n in $RIG_NODES; do
-		rig_run "$SVC_DIR" "$n" timeout 5 hsctl -r "$SVC_NAME" status
-	done 2>&1 | sed 's/^/# /'
-	rig_status "$SVC_DIR" | sed 's/^/# node /'
-}
-
-# A whole spare, for what comes next is not to be a second failure.
-healthy() {
-	rig_until "$HEALTHY_S" svc_healthy && return 0
-	note "no whole spare within $HEALTHY_S s:"
-	state
-	return 1
-}
-
 # die service|node: it dies, another node goes on and all is well.
 die() {
 	local old
 
 	svc_primary || return 1
 	old=$REPLY
-	nap 1000
+	svc_nap 1000
 	look
 	before=$ANSWERED checked=$CHECKS
 	case $1 in
@@ -101,13 +78,13 @@ die() {
 	esac || return 1
 	if ! rig_until "$ANSWER_S" went_on || [ "$BREACHES" != 0 ]; then
 		note "death of the $1: $ANSWERED answers, $BREACHES breaches"
-		state
+		svc_tell
 		return 1
 	fi
 	svc_primary && [ "$REPLY" != "$old" ] || return 1
-	[ "$1" != node ] || { nap 1000 && rig_poweron "$SVC_DIR" "$old"; } ||
+	[ "$1" != node ] || { svc_nap 1000 && rig_poweron "$SVC_DIR" "$old"; } ||
 		return 1
-	healthy
+	svc_whole
 }
 
 # run_mode JOURNAL-MODE KILLS

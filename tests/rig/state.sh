@@ -69,19 +69,13 @@ look() {
 	tail -n 3 "$log" | sed 's/^/# log: /'
 }
 
-nap() {
-	local ms=$((RANDOM % $1))
-
-	sleep "$((ms / 1000)).$(printf '%03d' $((ms % 1000)))"
-}
-
 # die service|node: it dies, and another node goes on.
 die() {
 	local old
 
 	svc_primary || return 1
 	old=$REPLY
-	nap 1000
+	svc_nap 1000
 	count_services
 	served=$REPLY
 	case $1 in
@@ -90,7 +84,7 @@ die() {
 	esac || return 1
 	rig_until "$SERVES_S" serves_again || return 1
 	svc_primary && [ "$REPLY" != "$old" ] || return 1
-	[ "$1" != node ] || { nap 1000 && rig_poweron "$SVC_DIR" "$old"; } ||
+	[ "$1" != node ] || { svc_nap 1000 && rig_poweron "$SVC_DIR" "$old"; } ||
 		return 1
 	rig_until "$HEALTHY_S" svc_healthy
 }
