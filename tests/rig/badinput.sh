@@ -74,35 +74,13 @@ lay_root() {
 }
 
 client_start() {
-	report=$SVC_DIR/report
 	svc_client "$work/client.$1" "$HS_BUILD/tests/rig/client_counter" \
-		-s 7 -g 300 -o "$report" "$RIG_VIP" 4001
-}
-
-# Answers so far in REPLY; false if the client has ended or found a breach.
-client_count() {
-	local breaches
-
-	REPLY=0
-	[ -r "$report" ] || return 0
-	# shellcheck disable=SC2046
-	set -- $(cat "$report")
-	REPLY=${1#answered=}
-	breaches=${2#breaches=}
-	[ "$breaches" = 0 ] && kill -0 "$SVC_CLIENT" 2>/dev/null
-}
-
-count_above() {
-	client_count && [ "$REPLY" -gt "$1" ]
+		-s 7 -g 300 -o "$SVC_DIR/report" "$RIG_VIP" 4001
 }
 
 # $1 new answers (200): so many cannot have been on their way.
 answers_again() {
-	local from
-
-	client_count || return 1
-	from=$REPLY
-	rig_until "$ANSWER_S" count_above $((from + ${1:-200}))
+	svc_answers_again "${1:-200}"
 }
 
 # PRIMARY and SPARE, of two nodes.
@@ -124,7 +102,7 @@ start() {
 	must svc_up "$@" || return 1
 	must svc_whole || return 1
 	client_start "$name"
-	rig_until "$ANSWER_S" count_above 100
+	rig_until "$ANSWER_S" svc_answers_above 100
 	verdict $? "$name: the service answers"
 	who
 }
@@ -533,10 +511,10 @@ scenario_sync() {
 	SVC_ARGS='-p 4001 -m 120M -d 16'
 	start sync || return
 	must resync && must rig_poweroff "$SVC_DIR" "$SPARE" || return
-	client_count
+	svc_answers
 	before=$REPLY
 	sleep 2
-	client_count && [ "$REPLY" = "$before" ]
+	svc_answers && [ "$REPLY" = "$before" ]
 	verdict $? 'sync: the spare powered off in its midst: nothing is answered'
 	# One that boots before the fencing is done would be shot again.
 	must rig_until 30 grep -q 'is fenced' \

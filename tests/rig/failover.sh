@@ -45,26 +45,8 @@ tap_begin failover end_run
 # --- the client -------------------------------------------------------------
 
 client_start() {
-	report=$SVC_DIR/report
 	svc_client "$work/client.$1" "$HS_BUILD/tests/rig/client_counter" \
-		-r 150 -s $((RANDOM + 1)) -o "$report" "$RIG_VIP" 4001
-}
-
-# Answers so far in REPLY; false if the client has ended or found a breach.
-client_count() {
-	local breaches
-
-	REPLY=0
-	[ -r "$report" ] || return 0
-	# shellcheck disable=SC2046
-	set -- $(cat "$report")
-	REPLY=${1#answered=}
-	breaches=${2#breaches=}
-	[ "$breaches" = 0 ] && kill -0 "$SVC_CLIENT" 2>/dev/null
-}
-
-count_above() {
-	client_count && [ "$REPLY" -gt "$1" ]
+		-r 150 -s $((RANDOM + 1)) -o "$SVC_DIR/report" "$RIG_VIP" 4001
 }
 
 # The client's own verdict: it asks for every account once more.
@@ -80,17 +62,13 @@ client_finish() {
 
 # --- what happens to the service --------------------------------------------
 
-# 600 new answers: so many cannot have been on their way.
+# So many answers cannot have been on their way.
 answers_again() {
-	local from
-
-	client_count || return 1
-	from=$REPLY
-	rig_until "$ANSWER_S" count_above $((from + 600))
+	svc_answers_again 600
 }
 
 healthy() {
-	if ! client_count; then
+	if ! svc_answers; then
 		note "the client has ended or found a breach"
 		return 1
 	fi
@@ -201,7 +179,7 @@ start() {
 	must svc_up "$@" || return 1
 	must rig_until "$HEALTHY_S" svc_healthy || return 1
 	client_start "$name"
-	rig_until "$ANSWER_S" count_above 100
+	rig_until "$ANSWER_S" svc_answers_above 100
 	verdict $? "$name: the service answers through the VIP"
 }
 
@@ -281,10 +259,10 @@ stop_spare() {
 	spare=$REPLY
 	must svc_signal STOP "$spare" agent || return 1
 	sleep 1
-	client_count
+	svc_answers
 	before=$REPLY
 	sleep 2
-	client_count
+	svc_answers
 	[ "$REPLY" = "$before" ]
 	verdict $? "agent: while the spare is stopped nothing is answered"
 	must svc_signal CONT "$spare" agent || return 1

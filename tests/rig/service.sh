@@ -174,3 +174,30 @@ svc_client_kill() {
 	} 2>/dev/null
 	SVC_CLIENT=
 }
+
+# What a client counts that was told -o "$SVC_DIR/report": answers so far, in
+# REPLY; false if it has ended or found a breach.
+svc_answers() {
+	local breaches
+
+	REPLY=0
+	[ -r "$SVC_DIR/report" ] || return 0
+	# shellcheck disable=SC2046
+	set -- $(cat "$SVC_DIR/report")
+	REPLY=${1#answered=}
+	breaches=${2#breaches=}
+	[ "$breaches" = 0 ] && kill -0 "$SVC_CLIENT" 2>/dev/null
+}
+
+svc_answers_above() {
+	svc_answers && [ "$REPLY" -gt "$1" ]
+}
+
+# $1 new ones within ANSWER_S.
+svc_answers_again() {
+	local from
+
+	svc_answers || return 1
+	from=$REPLY
+	rig_until "$ANSWER_S" svc_answers_above $((from + $1))
+}

@@ -60,12 +60,7 @@ serves_again() {
 }
 
 look() {
-	local n
-
-	for n in $RIG_NODES; do
-		rig_run "$SVC_DIR" "$n" timeout 5 hsctl -r "$SVC_NAME" status
-	done 2>&1 | sed 's/^/# /'
-	rig_status "$SVC_DIR" | sed 's/^/# node /'
+	svc_tell
 	tail -n 3 "$log" | sed 's/^/# log: /'
 }
 
