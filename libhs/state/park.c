@@ -61,8 +61,8 @@ static struct {
 	 * next one.
 	 */
 	uint64_t pending;
-	unsigned sleepers; /* threads that a stop holds up */
-	uint64_t held_up_ns; /* since when there always were some */
+	unsigned sleepers;		/* threads that a stop holds up */
+	uint64_t held_up_ns;		/* since when there always were some */
 	int timeout_ms;
 	/* Of the lock rule, in this stop; the list's lock guards it. */
 	char breach[HS_WHY_BYTES];
@@ -141,7 +141,7 @@ fence_all(void)
 	fence();
 	if ((LOAD(&hs_park_stop) & HS_PARK_FENCED) == 0 &&
 	    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
-		abort(); /* it was registered: cannot be */
+		abort();		/* it was registered: cannot be */
 }
 
 /* ---- the process ---- */

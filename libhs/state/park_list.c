@@ -19,12 +19,12 @@ static struct {
 	pthread_once_t once;
 	pthread_key_t key;
 	bool has_key;
-	unsigned life; /* constant once set up */
-	pthread_mutex_t lock; /* all that follows */
+	unsigned life;			/* constant once set up */
+	pthread_mutex_t lock;		/* all that follows */
 	struct hs_park_thread *threads;
-	struct hs_park_thread *left; /* have ended, with locks */
-	unsigned is_abandoned; /* a thread has ended with a lock: */
-	char abandoned[HS_WHY_BYTES]; /* which; written before, once */
+	struct hs_park_thread *left;	/* have ended, with locks */
+	unsigned is_abandoned;		/* a thread has ended with a lock: */
+	char abandoned[HS_WHY_BYTES];	/* which; written before, once */
 } list = {
 	.once = PTHREAD_ONCE_INIT,
 	.lock = PTHREAD_MUTEX_INITIALIZER,

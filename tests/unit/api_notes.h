@@ -10,11 +10,11 @@
 #include <stdbool.h>
 
 struct api_notes {
-	atomic_int came; /* signals */
-	atomic_int value; /* of the last one */
-	atomic_int overrun; /* sum */
-	atomic_bool hooked; /* note_hook() was called */
-	atomic_bool before_hook; /* one came earlier */
+	atomic_int came;		/* signals */
+	atomic_int value;		/* of the last one */
+	atomic_int overrun;		/* sum */
+	atomic_bool hooked;		/* note_hook() was called */
+	atomic_bool before_hook;	/* one came earlier */
 };
 
 extern struct api_notes notes;

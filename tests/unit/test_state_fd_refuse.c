@@ -34,7 +34,7 @@
 #include "tests/unit/suite.h"
 
 #ifndef UDP_GRO
-#define UDP_GRO 104 /* linux/udp.h */
+#define UDP_GRO 104			/* linux/udp.h */
 #endif
 #ifndef SO_ATTACH_BPF
 #define SO_ATTACH_BPF 50

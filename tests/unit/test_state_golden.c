@@ -386,9 +386,9 @@ rewrite_threads(struct hs_store *s)
 
 struct section {
 	const char *name;
-	const struct hs_section_ops *ops; /* NULL: of threads */
+	const struct hs_section_ops *ops;	/* NULL: of threads */
 	void (*make)(struct hs_store *s);
-	void (*before)(struct hs_store *s); /* the restore; may be NULL */
+	void (*before)(struct hs_store *s);	/* the restore; may be NULL */
 	/* What a machine may say otherwise, of the record key (0: of all). */
 	uint64_t key;
 	size_t from, to;
