@@ -30,6 +30,7 @@ examples_sqlite_sqlited_LDADD = libhotspare.la $(SQLITE_LIBS)
 noinst_PROGRAMS += tests/rig/client_sqlite
 tests_rig_client_sqlite_SOURCES = \
 	tests/rig/client_link.c tests/rig/client_link.h \
+	tests/rig/client_load.c tests/rig/client_load.h \
 	tests/rig/client_sqlite.c
 noinst_PROGRAMS += tests/rig/sqlite_order
 tests_rig_sqlite_order_SOURCES = $(SQLITE_VFS) tests/rig/sqlite_order.c

@@ -6,10 +6,8 @@
  * for the service's own check.  The last line of its output is one JSON object;
  * the status is 1 if anything was wrong, with one "breach:" line for each.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +16,13 @@
 
 #include "tests/rig/client_check.h"
 #include "tests/rig/client_link.h"
+#include "tests/rig/client_load.h"
 
 #define CONNS_MAX 64
 #define WINDOW_MAX 32	/* half of what the service remembers a client */
 #define SENT_MAX 128	/* unanswered lines of a connection */
 #define REPEAT_EVERY 32	/* one request in so many is sent again on purpose */
 #define GAP_SAID_NS (150 * LINK_MS)
-#define REPORT_NS (100 * LINK_MS)
 #define BREACHES_MAX 20	/* then it is clear enough */
 #define BUCKETS 480	/* of latency: 16 for each doubling of a us */
 
@@ -50,31 +48,17 @@ struct conn {
 };
 
 struct load {
+	struct client_load common;
 	struct conn conn[CONNS_MAX];
-	unsigned nconns;
 	unsigned window;
-	uint64_t interval_ns;	/* between two new requests of a connection */
-	uint64_t answer_ns;	/* then the connection is given up */
-	uint64_t give_up_ns;
-	uint64_t seed;
 	uint64_t rng;
-	const char *report;	/* file for scripts to read, or NULL */
 	enum phase phase;
-	uint64_t start_ns, end_ns, report_ns;
+	uint64_t start_ns;
 	uint64_t last_ns;	/* of the newest answer */
 	uint64_t longest_ns;
 	uint64_t answered, repeats, breaches;
 	uint64_t latency[BUCKETS];
 };
-
-static volatile sig_atomic_t stopped;
-
-static void
-on_signal(int sig)
-{
-	(void)sig;
-	stopped = 1;
-}
 
 static uint64_t
 next_random(struct load *d)
@@ -189,7 +173,7 @@ send_requests(struct load *d, struct conn *k, uint64_t now)
 			continue;
 		k->issued = no;
 		k->first_ns[no % CHECK_PAST] = now;
-		k->due_ns += d->interval_ns;
+		k->due_ns += d->common.interval_ns;
 		if (k->due_ns < now)
 			k->due_ns = now;
 	}
@@ -293,7 +277,7 @@ serve_conn(struct load *d, struct conn *k, short revents, uint64_t now)
 		send_requests(d, k, now);
 	link_flush(&k->link, now);
 	if ((k->nsent > 0 || k->asked) && !k->settled &&
-	    now - k->link.heard_ns > d->answer_ns)
+	    now - k->link.heard_ns > d->common.answer_ns)
 		link_break(&k->link, now);
 }
 
@@ -303,8 +287,8 @@ phase_over(const struct load *d, uint64_t now)
 	unsigned i;
 
 	if (d->phase == PHASE_LOAD)
-		return stopped || (d->end_ns != 0 && now >= d->end_ns);
-	for (i = 0; i < d->nconns; i++) {
+		return load_is_over(&d->common, now);
+	for (i = 0; i < d->common.nconns; i++) {
 		if (d->phase == PHASE_DRAIN &&
 		    (d->conn[i].check.answered < d->conn[i].issued ||
 			d->conn[i].nsent > 0))
@@ -322,31 +306,18 @@ next_phase(struct load *d)
 	unsigned i;
 
 	d->phase++;
-	for (i = 0; i < d->nconns; i++) {
+	for (i = 0; i < d->common.nconns; i++) {
 		d->conn[i].asked = false;
 		d->conn[i].settled = d->phase == PHASE_CHECK && i > 0;
 	}
 }
 
-/* Replaced in one go, so that a reader never sees half of it. */
 static void
 write_report(struct load *d, uint64_t now)
 {
-	char tmp[1024];
-	FILE *f;
-
-	d->report_ns = now + REPORT_NS;
-	if (d->report == NULL)
-		return;
-	(void)snprintf(tmp, sizeof(tmp), "%s.new", d->report);
-	f = fopen(tmp, "w");
-	if (f == NULL)
-		return;
-	(void)fprintf(f,
+	load_report(&d->common, now,
 	    "answered=%" PRIu64 " breaches=%" PRIu64 " silent_ms=%" PRIu64 "\n",
 	    d->answered, d->breaches, (now - d->last_ns) / LINK_MS);
-	if (fclose(f) == 0)
-		(void)rename(tmp, d->report);
 }
 
 static void
@@ -358,14 +329,14 @@ run_load(struct load *d)
 
 	d->start_ns = d->last_ns = now;
 	while (d->phase != PHASE_DONE) {
-		for (i = 0; i < d->nconns; i++)
+		for (i = 0; i < d->common.nconns; i++)
 			p[i] = link_pollfd(&d->conn[i].link);
-		if (poll(p, d->nconns, 5) < 0)
+		if (poll(p, d->common.nconns, 5) < 0)
 			memset(p, 0, sizeof(p));
 		now = link_now_ns();
-		for (i = 0; i < d->nconns; i++)
+		for (i = 0; i < d->common.nconns; i++)
 			serve_conn(d, &d->conn[i], p[i].revents, now);
-		if (now - d->last_ns > d->give_up_ns) {
+		if (now - d->last_ns > d->common.give_up_ns) {
 			breach(d, &d->conn[0], "no answer for too long", "");
 			break;
 		}
@@ -373,7 +344,7 @@ run_load(struct load *d)
 			break;
 		while (d->phase != PHASE_DONE && phase_over(d, now))
 			next_phase(d);
-		if (now >= d->report_ns)
+		if (now >= d->common.report_ns)
 			write_report(d, now);
 	}
 	write_report(d, now);
@@ -385,7 +356,7 @@ print_summary(const struct load *d)
 	uint64_t ms = (link_now_ns() - d->start_ns) / LINK_MS, ups = 0;
 	unsigned i;
 
-	for (i = 0; i < d->nconns; i++)
+	for (i = 0; i < d->common.nconns; i++)
 		ups += d->conn[i].link.ups;
 	(void)printf("{\"answered\": %" PRIu64 ", \"breaches\": %" PRIu64
 		     ", \"longest_gap_ms\": %" PRIu64
@@ -394,7 +365,7 @@ print_summary(const struct load *d)
 		     ", \"repeats\": %" PRIu64 ", \"seed\": %" PRIu64 "}\n",
 	    d->answered, d->breaches, d->longest_ns / LINK_MS,
 	    ms == 0 ? 0 : d->answered * 1000 / ms, percentile_us(d, 50),
-	    percentile_us(d, 99), ups, d->repeats, d->seed);
+	    percentile_us(d, 99), ups, d->repeats, d->common.seed);
 }
 
 static _Noreturn void
@@ -410,20 +381,6 @@ usage(int status)
 	exit(status);
 }
 
-static uint64_t
-parse_number(const char *s, uint64_t min, uint64_t max)
-{
-	char *end;
-	uint64_t v;
-
-	errno = 0;
-	v = strtoull(s, &end, 10);
-	if (errno != 0 || *s < '0' || *s > '9' || *end != '\0' || v < min ||
-	    v > max)
-		usage(2);
-	return v;
-}
-
 static void
 parse_options(struct load *d, int argc, char **argv)
 {
@@ -432,64 +389,44 @@ parse_options(struct load *d, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	uint64_t rate = 50;
+	uint64_t window = d->window;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "a:g:hk:o:r:s:t:w:", longs,
-		    NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, LOAD_OPTIONS "w:", longs, NULL)) !=
+	    -1) {
 		if (o == 'S')
 			exit(check_self_test());
-		else if (o == 'a')
-			d->answer_ns =
-			    parse_number(optarg, 10, 60000) * LINK_MS;
-		else if (o == 'g')
-			d->give_up_ns =
-			    parse_number(optarg, 1, 3600) * 1000 * LINK_MS;
-		else if (o == 'k')
-			d->nconns =
-			    (unsigned)parse_number(optarg, 1, CONNS_MAX);
-		else if (o == 'w')
-			d->window =
-			    (unsigned)parse_number(optarg, 1, WINDOW_MAX);
-		else if (o == 'r')
-			rate = parse_number(optarg, 0, 1000000);
-		else if (o == 's')
-			d->seed = parse_number(optarg, 1, UINT64_MAX);
-		else if (o == 't')
-			d->end_ns = link_now_ns() +
-			    parse_number(optarg, 1, 86400) * 1000 * LINK_MS;
-		else if (o == 'o')
-			d->report = optarg;
-		else
+		if (o == 'w' ? load_number(optarg, 1, WINDOW_MAX, &window) < 0
+			     : load_option(&d->common, o, optarg) < 0)
 			usage(o == 'h' ? 0 : 2);
 	}
 	if (argc - optind != 2)
 		usage(2);
-	d->interval_ns = rate == 0 ? 0 : 1000 * LINK_MS / rate;
+	d->window = (unsigned)window;
 }
 
 int
 main(int argc, char **argv)
 {
 	static struct load d = {
-		.nconns = 8,
+		.common = { .nconns = 8,
+		    .conns_max = CONNS_MAX,
+		    .interval_ns = 1000 * LINK_MS / LOAD_RATE,
+		    .answer_ns = 500 * LINK_MS,
+		    .give_up_ns = 60000 * LINK_MS },
 		.window = 4,
-		.answer_ns = 500 * LINK_MS,
-		.give_up_ns = 60000 * LINK_MS,
 	};
-	struct sigaction sa = { .sa_handler = on_signal };
 	unsigned i;
 
-	d.seed = link_now_ns() ^ (uint64_t)getpid() << 32;
+	d.common.seed = link_now_ns() ^ (uint64_t)getpid() << 32;
 	parse_options(&d, argc, argv);
-	d.rng = d.seed | 1;
-	for (i = 0; i < d.nconns; i++) {
-		check_init(&d.conn[i].check, d.seed, i);
+	d.rng = d.common.seed | 1;
+	for (i = 0; i < d.common.nconns; i++) {
+		check_init(&d.conn[i].check, d.common.seed, i);
 		if (!link_init(&d.conn[i].link, argv[optind], argv[optind + 1]))
 			usage(2);
 	}
-	(void)sigaction(SIGTERM, &sa, NULL);
-	(void)sigaction(SIGINT, &sa, NULL);
+	load_catch();
 	run_load(&d);
 	print_summary(&d);
 	return d.breaches != 0;

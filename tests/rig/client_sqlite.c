@@ -12,21 +12,19 @@
  * last line is one JSON object; the status is 1 if anything was wrong, with one
  * "breach:" line for each.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/rig/client_link.h"
+#include "tests/rig/client_load.h"
 
 #define CONNS_MAX 16
 #define ACCOUNTS 64
 #define START 1000	/* in each account */
-#define REPORT_NS (100 * LINK_MS)
 #define BUSY 5		/* SQLITE_BUSY, with its extended codes above it */
 #define BREACHES_MAX 20
 
@@ -61,26 +59,14 @@ struct conn {
 
 struct load {
 	struct conn conn[CONNS_MAX];
-	unsigned nconns;
-	uint64_t interval_ns, answer_ns, give_up_ns;
-	uint64_t seed;
-	const char *report;
+	struct client_load common;
 	unsigned ndbs;		/* at ports one above the other */
 	bool built[CONNS_MAX];	/* a database; its first connection has */
-	uint64_t start_ns, end_ns, report_ns;
+	uint64_t start_ns;
 	uint64_t last_ns;	/* of the newest COMMIT's answer */
 	uint64_t longest_ns;
 	uint64_t answered, checks, unsure, breaches;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void
-on_signal(int sig)
-{
-	(void)sig;
-	stopped = 1;
-}
 
 /* What transfer no of a client moves: a function of them and the seed. */
 struct transfer {
@@ -171,7 +157,8 @@ ask_accounts(struct conn *k)
 static void
 ask_move(const struct load *d, struct conn *k)
 {
-	struct transfer t = plan_transfer(d->seed, k->id, k->answered + 1);
+	struct transfer t =
+	    plan_transfer(d->common.seed, k->id, k->answered + 1);
 
 	ask(k, STEP_MOVE, 3,
 	    "UPDATE account SET amount=amount-%u WHERE id=%u\n"
@@ -185,7 +172,7 @@ static void
 count_answer(struct load *d, struct conn *k, uint64_t now)
 {
 	k->answered++;
-	k->moved += plan_transfer(d->seed, k->id, k->answered).amount;
+	k->moved += plan_transfer(d->common.seed, k->id, k->answered).amount;
 	d->answered++;
 	if (now - d->last_ns > d->longest_ns)
 		d->longest_ns = now - d->last_ns;
@@ -314,7 +301,7 @@ take_line(struct load *d, struct conn *k, const char *line, uint64_t now)
 static bool
 is_over(const struct load *d, uint64_t now)
 {
-	return stopped || (d->end_ns != 0 && now >= d->end_ns);
+	return load_is_over(&d->common, now);
 }
 
 /* Nothing is on its way: what next? */
@@ -327,7 +314,7 @@ go_on(struct load *d, struct conn *k, uint64_t now)
 		k->last = true;
 		ask_record(k);
 	} else if (d->built[k->db] && now >= k->due_ns) {
-		k->due_ns += d->interval_ns;
+		k->due_ns += d->common.interval_ns;
 		if (k->due_ns < now)
 			k->due_ns = now;
 		ask(k, STEP_BEGIN, 1, "BEGIN IMMEDIATE\n");
@@ -353,7 +340,7 @@ serve_conn(struct load *d, struct conn *k, short revents, uint64_t now)
 	link_flush(&k->link, now);
 	if (k->link.state == LINK_UP && k->step != STEP_NONE &&
 	    k->step != STEP_SETTLED && now > k->link.heard_ns &&
-	    now - k->link.heard_ns > d->answer_ns)
+	    now - k->link.heard_ns > d->common.answer_ns)
 		link_break(&k->link, now);
 }
 
@@ -362,31 +349,18 @@ all_settled(const struct load *d)
 {
 	unsigned i;
 
-	for (i = 0; i < d->nconns; i++)
+	for (i = 0; i < d->common.nconns; i++)
 		if (d->conn[i].step != STEP_SETTLED)
 			return false;
 	return true;
 }
 
-/* Replaced in one go, so that a reader never sees half of it. */
 static void
 write_report(struct load *d, uint64_t now)
 {
-	char tmp[1024];
-	FILE *f;
-
-	d->report_ns = now + REPORT_NS;
-	if (d->report == NULL)
-		return;
-	(void)snprintf(tmp, sizeof(tmp), "%s.new", d->report);
-	f = fopen(tmp, "w");
-	if (f == NULL)
-		return;
-	(void)fprintf(f,
+	load_report(&d->common, now,
 	    "answered=%" PRIu64 " breaches=%" PRIu64 " checks=%" PRIu64 "\n",
 	    d->answered, d->breaches, d->checks);
-	if (fclose(f) == 0)
-		(void)rename(tmp, d->report);
 }
 
 static void
@@ -398,20 +372,20 @@ run_load(struct load *d)
 
 	d->start_ns = d->last_ns = now;
 	while (!all_settled(d)) {
-		for (i = 0; i < d->nconns; i++)
+		for (i = 0; i < d->common.nconns; i++)
 			p[i] = link_pollfd(&d->conn[i].link);
-		if (poll(p, d->nconns, 5) < 0)
+		if (poll(p, d->common.nconns, 5) < 0)
 			memset(p, 0, sizeof(p));
 		now = link_now_ns();
-		for (i = 0; i < d->nconns; i++)
+		for (i = 0; i < d->common.nconns; i++)
 			serve_conn(d, &d->conn[i], p[i].revents, now);
-		if (now - d->last_ns > d->give_up_ns) {
+		if (now - d->last_ns > d->common.give_up_ns) {
 			breach(d, &d->conn[0], "no answer for too long");
 			break;
 		}
 		if (d->breaches >= BREACHES_MAX)
 			break;
-		if (now >= d->report_ns)
+		if (now >= d->common.report_ns)
 			write_report(d, now);
 	}
 	write_report(d, now);
@@ -423,7 +397,7 @@ print_summary(const struct load *d)
 	uint64_t ms = (link_now_ns() - d->start_ns) / LINK_MS, ups = 0;
 	unsigned i;
 
-	for (i = 0; i < d->nconns; i++)
+	for (i = 0; i < d->common.nconns; i++)
 		ups += d->conn[i].link.ups;
 	(void)printf("{\"answered\": %" PRIu64 ", \"breaches\": %" PRIu64
 		     ", \"checks\": %" PRIu64 ", \"unsure\": %" PRIu64
@@ -432,7 +406,7 @@ print_summary(const struct load *d)
 		     ", \"connections\": %" PRIu64 ", \"seed\": %" PRIu64 "}\n",
 	    d->answered, d->breaches, d->checks, d->unsure,
 	    d->longest_ns / LINK_MS, ms == 0 ? 0 : d->answered * 1000 / ms, ups,
-	    d->seed);
+	    d->common.seed);
 }
 
 static _Noreturn void
@@ -448,71 +422,38 @@ usage(int status)
 	exit(status);
 }
 
-static uint64_t
-parse_number(const char *s, uint64_t min, uint64_t max)
-{
-	char *end;
-	uint64_t v;
-
-	errno = 0;
-	v = strtoull(s, &end, 10);
-	if (errno != 0 || *s < '0' || *s > '9' || *end != '\0' || v < min ||
-	    v > max)
-		usage(2);
-	return v;
-}
-
 static void
 parse_options(struct load *d, int argc, char **argv)
 {
-	uint64_t rate = 50;
+	uint64_t ndbs = d->ndbs;
 	int o;
 
-	while ((o = getopt(argc, argv, "a:d:g:hk:o:r:s:t:")) != -1) {
-		if (o == 'a')
-			d->answer_ns =
-			    parse_number(optarg, 10, 60000) * LINK_MS;
-		else if (o == 'd')
-			d->ndbs = (unsigned)parse_number(optarg, 1, CONNS_MAX);
-		else if (o == 'g')
-			d->give_up_ns =
-			    parse_number(optarg, 1, 3600) * 1000 * LINK_MS;
-		else if (o == 'k')
-			d->nconns =
-			    (unsigned)parse_number(optarg, 1, CONNS_MAX);
-		else if (o == 'o')
-			d->report = optarg;
-		else if (o == 'r')
-			rate = parse_number(optarg, 0, 1000000);
-		else if (o == 's')
-			d->seed = parse_number(optarg, 1, UINT64_MAX);
-		else if (o == 't')
-			d->end_ns = link_now_ns() +
-			    parse_number(optarg, 1, 86400) * 1000 * LINK_MS;
-		else
+	while ((o = getopt(argc, argv, LOAD_OPTIONS "d:")) != -1)
+		if (o == 'd' ? load_number(optarg, 1, CONNS_MAX, &ndbs) < 0
+			     : load_option(&d->common, o, optarg) < 0)
 			usage(o == 'h' ? 0 : 2);
-	}
-	if (argc - optind != 2 || d->ndbs > d->nconns)
+	if (argc - optind != 2 || ndbs > d->common.nconns)
 		usage(2);
-	d->interval_ns = rate == 0 ? 0 : 1000 * LINK_MS / rate;
+	d->ndbs = (unsigned)ndbs;
 }
 
 int
 main(int argc, char **argv)
 {
 	static struct load d = {
-		.nconns = 4,
+		.common = { .nconns = 4,
+		    .conns_max = CONNS_MAX,
+		    .interval_ns = 1000 * LINK_MS / LOAD_RATE,
+		    .answer_ns = 8000 * LINK_MS,
+		    .give_up_ns = 60000 * LINK_MS },
 		.ndbs = 1,
-		.answer_ns = 8000 * LINK_MS,
-		.give_up_ns = 60000 * LINK_MS,
 	};
-	struct sigaction sa = { .sa_handler = on_signal };
 	char port[16];
 	unsigned i;
 
-	d.seed = link_now_ns();
+	d.common.seed = link_now_ns();
 	parse_options(&d, argc, argv);
-	for (i = 0; i < d.nconns; i++) {
+	for (i = 0; i < d.common.nconns; i++) {
 		d.conn[i].id = i;
 		d.conn[i].db = i % d.ndbs;
 		(void)snprintf(port, sizeof(port), "%lu",
@@ -520,8 +461,7 @@ main(int argc, char **argv)
 		if (!link_init(&d.conn[i].link, argv[optind], port))
 			usage(2);
 	}
-	(void)sigaction(SIGTERM, &sa, NULL);
-	(void)sigaction(SIGINT, &sa, NULL);
+	load_catch();
 	run_load(&d);
 	print_summary(&d);
 	return d.breaches != 0;

@@ -17,6 +17,7 @@ noinst_PROGRAMS += tests/rig/client_counter tests/rig/client_play \
 tests_rig_client_counter_SOURCES = \
 	tests/rig/client_check.c tests/rig/client_check.h \
 	tests/rig/client_counter.c \
+	tests/rig/client_load.c tests/rig/client_load.h \
 	tests/rig/client_link.c tests/rig/client_link.h
 tests_rig_client_play_SOURCES = \
 	tests/rig/client_link.c tests/rig/client_link.h \
