@@ -6,19 +6,10 @@
 #ifndef HS_VM_CENSUS_H
 #define HS_VM_CENSUS_H
 
-#define CENSUS_CACHES	400
-
-struct census {
-	unsigned ncaches;
-	struct {
-		char name[40];
-		long objects;
-	} cache[CENSUS_CACHES];		/* slab caches */
-	long free_pages;
-};
-
-void census_take(struct census *c);
-/* A verdict about `rounds' rounds of what, between before and now. */
-void census_judge(const struct census *before, long rounds, const char *what);
+/*
+ * Verdicts about that many rounds of what, which run() makes.  Caches fill and
+ * shrink by themselves as well: what counts is what grows each time.
+ */
+void census_judge(void (*run)(long rounds), long rounds, const char *what);
 
 #endif

@@ -92,24 +92,25 @@ arenas(void)
 	return info.narenas;
 }
 
+static const char *kept;		/* the arena's name, if it has one */
+
+static void
+kill_owners(long rounds)
+{
+	long killed = 0;
+
+	for (long i = 0; i < rounds; i++)
+		killed += kill_soon(start(own_arena, kept));
+	must(killed == rounds, "all of them were at work");
+}
+
 static void
 test_owner(long rounds, const char *name, const char *what)
 {
-	static struct census before;
-	long killed = 0;
-
-	for (long i = -rounds / 4; i < rounds; i++) {
-		if (i == 0) {
-			census_take(&before);
-			killed = 0;
-		}
-		killed += kill_soon(start(own_arena, name));
-	}
-	ok(killed == rounds, "%s: %ld were at work when they were killed", what,
-	    killed);
+	kept = name;
+	census_judge(kill_owners, rounds, what);
 	if (name != NULL)
 		arena_destroy(name);
-	census_judge(&before, rounds, what);
 	ok(arenas() == 0, "%s: no arena is left", what);
 }
 
@@ -137,21 +138,16 @@ read_snap(uint64_t random, const char *name)
 
 /* The reader is another process than the owner, and only it is killed. */
 static void
-test_reader(long rounds)
+kill_readers(long rounds)
 {
-	static struct census before;
 	static uint64_t page[WORDS];
 	unsigned long wrong = 0, killed = 0;
 	struct arena a;
 
 	must(arena_create(&a, NPAGES, 0, NULL) == 0, "HSCPT_CREATE");
-	for (long i = -rounds / 4; i < rounds; i++) {
+	for (long i = 0; i < rounds; i++) {
 		pid_t pid;
 
-		if (i == 0) {
-			census_take(&before);
-			killed = 0;
-		}
 		for (uint64_t p = 0; p < NPAGES; p++)
 			a.at[p * WORDS] = (uint64_t)i + 1000;
 		must(snap_take(&a, &common, 0) == 0, "HSCPT_SNAPSHOT");
@@ -167,11 +163,18 @@ test_reader(long rounds)
 			must(snap_commit(&common, 1) == 0, "COMMIT");
 		snap_close(&common);
 	}
-	ok(killed == (unsigned long)rounds && wrong == 0,
-	    "a snapshot is whole after its reader was killed");
-	census_judge(&before, rounds, "the snapshot's reader is killed");
 	arena_close(&a);
-	ok(arenas() == 0, "the snapshot's reader is killed: no arena is left");
+	must(killed == (unsigned long)rounds && wrong == 0,
+	    "a snapshot is whole after its reader was killed");
+}
+
+static void
+test_reader(long rounds)
+{
+	const char *what = "the snapshot's reader is killed";
+
+	census_judge(kill_readers, rounds, what);
+	ok(arenas() == 0, "%s: no arena is left", what);
 }
 
 /* The last to hold anything is the reader of a snapshot. */

@@ -78,6 +78,8 @@ pick(uint64_t n)
 static uint64_t
 draw_value(void)
 {
+	uint64_t bit = pick(64);
+
 	switch (pick(8)) {
 	case 0:
 		return 0;
@@ -89,7 +91,8 @@ draw_value(void)
 	case 4:
 		return (uintptr_t)f.buffer;
 	case 5:
-		return 1UL << pick(64);
+		/* No pointer to what this program keeps. */
+		return 1UL << (bit >= 16 && bit < 32 ? bit + 32 : bit);
 	case 6:
 		return -PAGE * pick(3);
 	default:
