@@ -26,4 +26,4 @@ tests_vm_tap_limits_LDFLAGS = -all-static
 
 EXTRA_DIST += tests/vm/trees.sh tests/vm/boot.sh tests/vm/init \
 	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/debug.sh \
-	tests/vm/debug.config
+	tests/vm/debug.config tests/vm/check.sh
