@@ -196,22 +196,21 @@ hs_start_undo(struct hs_ckpt **cp)
 static int
 probe_tracker(const struct plan *p, char name[16], struct report *r)
 {
+	struct hs_dirty_range scratch = { .len = PROBE_BYTES, .fresh = true };
 	struct hs_dirty *d;
-	void *scratch;
 	int rc;
 
-	scratch = mmap(NULL, PROBE_BYTES, PROT_READ | PROT_WRITE,
+	scratch.base = mmap(NULL, PROBE_BYTES, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (scratch == MAP_FAILED)
+	if (scratch.base == MAP_FAILED)
 		return -ENOMEM;
-	rc = hs_dirty_create(&d, p->tracker, scratch, PROBE_BYTES, true, r->why,
-	    r->size);
+	rc = hs_dirty_create(&d, p->tracker, &scratch, r->why, r->size);
 	if (rc == 0) {
 		(void)snprintf(name, 16, "%s", hs_dirty_name(d));
 		hs_dirty_destroy(d);
 		r->why[0] = '\0';
 	}
-	(void)munmap(scratch, PROBE_BYTES);
+	(void)munmap(scratch.base, PROBE_BYTES);
 	return rc;
 }
 
@@ -290,10 +289,15 @@ static int
 start_tracking(struct hs_ckpt *c, const struct plan *p, bool fresh,
     struct report *r)
 {
+	const struct hs_dirty_range all = {
+		.base = hs_arena_base(c->arena),
+		.len = hs_arena_bytes(c->arena),
+		.used = hs_arena_used(c->arena),
+		.fresh = fresh,
+	};
 	int rc;
 
-	rc = hs_dirty_create(&c->dirty, p->tracker, hs_arena_base(c->arena),
-	    hs_arena_bytes(c->arena), fresh, r->why, r->size);
+	rc = hs_dirty_create(&c->dirty, p->tracker, &all, r->why, r->size);
 	if (rc == 0)
 		rc = hs_dirty_arm(c->dirty, hs_arena_used(c->arena));
 	if (rc < 0)

@@ -88,21 +88,23 @@ static int
 probe_backend(const struct hs_dirty_ops *ops, bool fresh, char *why,
     size_t why_size)
 {
+	struct hs_dirty_range r = { .len = SCRATCH_BYTES, .fresh = fresh };
 	struct hs_pageset *set = NULL;
-	void *base, *priv;
+	void *priv;
 	int rc;
 
 	if (ops->abi != HS_DIRTY_ABI)
 		return HS_ETRACK;
-	base = map_scratch(fresh);
-	if (base == MAP_FAILED)
+	r.base = map_scratch(fresh);
+	if (r.base == MAP_FAILED)
 		return -errno;
+	if (!fresh)
+		r.used = SCRATCH_BYTES;
 	rc = hs_pageset_create(&set, SCRATCH_PAGES);
 	if (rc == 0)
-		rc =
-		    ops->open(&priv, base, SCRATCH_BYTES, fresh, why, why_size);
+		rc = ops->open(&priv, &r, why, why_size);
 	if (rc == 0) {
-		rc = collect_twice(ops, priv, base, set);
+		rc = collect_twice(ops, priv, r.base, set);
 		if (rc < 0)
 			(void)snprintf(why, why_size,
 			    "tracker %s is there but does not find what was"
@@ -111,38 +113,31 @@ probe_backend(const struct hs_dirty_ops *ops, bool fresh, char *why,
 		ops->close(priv);
 	}
 	hs_pageset_destroy(set);
-	(void)munmap(base, SCRATCH_BYTES);
+	(void)munmap(r.base, SCRATCH_BYTES);
 	return rc;
 }
 
 /* ---- choice ---- */
 
-struct range {
-	void *base;
-	size_t len;
-	bool fresh;
-};
-
 /* Probe, unless it is the oracle, which reports all by design; then open. */
 static int
 try_backend(struct hs_dirty *d, const struct hs_dirty_ops *ops,
-    const struct range *r, char *why, size_t why_size)
+    const struct hs_dirty_range *r, char *why, size_t why_size)
 {
 	int rc = 0;
 
 	if (ops != &hs_dirty_full)
 		rc = probe_backend(ops, r->fresh, why, why_size);
 	if (rc == 0)
-		rc = ops->open(&d->priv, r->base, r->len, r->fresh, why,
-		    why_size);
+		rc = ops->open(&d->priv, r, why, why_size);
 	if (rc == 0)
 		d->ops = ops;
 	return rc;
 }
 
 static int
-choose_backend(struct hs_dirty *d, const char *name, const struct range *r,
-    char *why, size_t why_size)
+choose_backend(struct hs_dirty *d, const char *name,
+    const struct hs_dirty_range *r, char *why, size_t why_size)
 {
 	bool any = name == NULL || strcmp(name, "auto") == 0;
 	int rc = HS_EMISUSE;
@@ -162,11 +157,10 @@ choose_backend(struct hs_dirty *d, const char *name, const struct range *r,
 	return rc == HS_EMISUSE ? rc : HS_ETRACK;
 }
 
-int /* NOLINTNEXTLINE(readability-function-size) */
-hs_dirty_create(struct hs_dirty **out, const char *name, void *base, size_t len,
-    bool fresh, char *why, size_t why_size)
+int
+hs_dirty_create(struct hs_dirty **out, const char *name,
+    const struct hs_dirty_range *r, char *why, size_t why_size)
 {
-	const struct range r = { .base = base, .len = len, .fresh = fresh };
 	struct hs_dirty *d;
 	int rc;
 
@@ -175,7 +169,7 @@ hs_dirty_create(struct hs_dirty **out, const char *name, void *base, size_t len,
 	d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return -ENOMEM;
-	rc = choose_backend(d, name, &r, why, why_size);
+	rc = choose_backend(d, name, r, why, why_size);
 	if (rc < 0) {
 		free(d);
 		return rc;

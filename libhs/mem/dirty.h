@@ -22,22 +22,32 @@
 
 #include "mem/pageset.h"
 
-#define HS_DIRTY_ABI 1
+#define HS_DIRTY_ABI 2
 
 struct hs_dirty;
+
+/*
+ * What is to be tracked: [base, base + len), of which the first `used' bytes
+ * have content and the rest was never touched.  fresh: anonymous memory; else
+ * the used part is a private mapping of an image, whose pages are all clean.
+ */
+struct hs_dirty_range {
+	void *base;
+	size_t len;
+	size_t used;
+	bool fresh;
+};
 
 /* One call at a time on one tracker; hs_dirty_*() below sees to that. */
 struct hs_dirty_ops {
 	uint32_t abi;		/* HS_DIRTY_ABI, else it is not chosen */
 	const char *name;
 	/*
-	 * Get ready for [base, base + len): syscalls, memory.  The backend's
-	 * state is *priv.  fresh: the range is anonymous memory; else it starts
-	 * with a private mapping of an image, as long as the first arm() says,
-	 * whose pages are all clean now.  On failure one line in why: what is
-	 * missing, what to do.
+	 * Get ready for the range: syscalls, memory.  The backend's state is
+	 * *priv.  Of a range that is not fresh, the first arm() is of the used
+	 * part.  On failure one line in why: what is missing, what to do.
 	 */
-	int (*open)(void **priv, void *base, size_t len, bool fresh, char *why,
+	int (*open)(void **priv, const struct hs_dirty_range *r, char *why,
 	    size_t why_size);
 	void (*close)(void *priv);
 	/*
@@ -76,7 +86,7 @@ extern const struct hs_dirty_ops hs_dirty_wpa;	/* userfaultfd WP_ASYNC */
  * The calls on a tracker exclude each other.
  */
 HS_MUST_CHECK int hs_dirty_create(struct hs_dirty **out, const char *name,
-    void *base, size_t len, bool fresh, char *why, size_t why_size);
+    const struct hs_dirty_range *r, char *why, size_t why_size);
 void hs_dirty_destroy(struct hs_dirty *d);
 HS_MUST_CHECK int hs_dirty_arm(struct hs_dirty *d, size_t len);
 HS_MUST_CHECK int hs_dirty_collect(struct hs_dirty *d, struct hs_pageset *out);

@@ -14,14 +14,12 @@ struct full {
 };
 
 static int
-open_full(void **priv, void *base, size_t len, bool fresh, char *why,
+open_full(void **priv, const struct hs_dirty_range *r, char *why,
     size_t why_size)
 {
 	struct full *f = calloc(1, sizeof(*f));
 
-	(void)base;
-	(void)len;
-	(void)fresh;
+	(void)r;
 	(void)why;
 	(void)why_size;
 	if (f == NULL)

@@ -458,7 +458,7 @@ close_wpa(void *priv)
 }
 
 static int
-open_wpa(void **priv, void *base, size_t len, bool fresh, char *why,
+open_wpa(void **priv, const struct hs_dirty_range *r, char *why,
     size_t why_size)
 {
 	struct wpa *w;
@@ -467,16 +467,16 @@ open_wpa(void **priv, void *base, size_t len, bool fresh, char *why,
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)
 		return -ENOMEM;
-	w->base = base;
-	w->len = len;
-	w->fresh = fresh;
+	w->base = r->base;
+	w->len = r->len;
+	w->fresh = r->fresh;
 	w->uffd = w->pagemap = -1;
 	rc = open_uffd(w, why, why_size);
 	if (rc == 0)
 		rc = open_pagemap(w, why, why_size);
 	if (rc == 0)
 		rc = register_range(w, why, why_size);
-	if (rc == 0 && !fresh)
+	if (rc == 0 && !r->fresh)
 		rc = create_sets(w);
 	/*
 	 * A huge page would be written as one: the first byte in a region makes
@@ -484,7 +484,7 @@ open_wpa(void **priv, void *base, size_t len, bool fresh, char *why,
 	 * none; with this, what is lazy or was dropped gets none either.
 	 */
 	if (rc == 0)
-		(void)madvise(base, len, MADV_NOHUGEPAGE);
+		(void)madvise(r->base, r->len, MADV_NOHUGEPAGE);
 	if (rc < 0) {
 		close_wpa(w);
 		return rc;

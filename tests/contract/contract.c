@@ -260,11 +260,16 @@ open_tracker(struct run *run)
 {
 	const struct contract *c = run->c;
 	size_t image = image_bytes(c);
+	const struct hs_dirty_range all = {
+		.base = run->base,
+		.len = c->bytes,
+		.used = image,
+		.fresh = !c->restored,
+	};
 	char why[200] = "";
 	int rc;
 
-	rc = c->ops->open(&run->priv, run->base, c->bytes, !c->restored, why,
-	    sizeof(why));
+	rc = c->ops->open(&run->priv, &all, why, sizeof(why));
 	if (rc < 0) {
 		(void)fprintf(stderr, "%s: %s\n", c->ops->name, why);
 		exit(98);

@@ -237,6 +237,9 @@ test_exact(const char *name, const struct hs_dirty_ops *ops, bool restored)
 	static const size_t counts[] = { 0, 1, 16, 256, 512, 513, 1024, 4096 };
 	struct exact x = { .ops = ops, .npages = 128 * MIB / PAGE };
 	size_t bytes = x.npages * PAGE, i;
+	struct hs_dirty_range all = { .len = bytes,
+		.used = restored ? bytes : 0,
+		.fresh = !restored };
 	char why[200] = "";
 	int fd = -1;
 	bool ok;
@@ -251,8 +254,8 @@ test_exact(const char *name, const struct hs_dirty_ops *ops, bool restored)
 	if (x.base == MAP_FAILED || hs_pageset_create(&x.set, x.npages) < 0 ||
 	    hs_pageset_create(&x.want, x.npages) < 0)
 		abort();
-	ok =
-	    ops->open(&x.priv, x.base, bytes, !restored, why, sizeof(why)) == 0;
+	all.base = x.base;
+	ok = ops->open(&x.priv, &all, why, sizeof(why)) == 0;
 	if (ok) {
 		ok = ops->arm(x.priv, bytes) == 0;
 		for (i = 0; ok && i < sizeof(counts) / sizeof(counts[0]); i++)
@@ -274,21 +277,23 @@ test_choice(void)
 {
 	uint8_t *base = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const struct hs_dirty_range r = { .base = base,
+		.len = MIB,
+		.fresh = true };
 	struct hs_dirty *d, *second;
 	char why[200];
 	int rc;
 
-	rc = hs_dirty_create(&d, NULL, base, MIB, true, why, sizeof(why));
+	rc = hs_dirty_create(&d, NULL, &r, why, sizeof(why));
 	report(rc == 0 && strcmp(hs_dirty_name(d), "wpa") == 0 &&
 		why[0] == '\0',
 	    "auto chooses wpa here", why);
 	if (rc < 0)
 		return;
-	rc = hs_dirty_create(&second, "wpa", base, MIB, true, why, sizeof(why));
+	rc = hs_dirty_create(&second, "wpa", &r, why, sizeof(why));
 	report(rc == HS_ETRACK && strstr(why, "another userfaultfd") != NULL,
 	    "a second tracker of the same memory is refused", why);
-	rc =
-	    hs_dirty_create(&second, "best", base, MIB, true, why, sizeof(why));
+	rc = hs_dirty_create(&second, "best", &r, why, sizeof(why));
 	report(rc == HS_EMISUSE && strstr(why, "\"best\"") != NULL,
 	    "an unknown tracker is refused", why);
 	/* What the program moves away is not tracked any more: say so. */
@@ -329,9 +334,9 @@ become_undumpable(void)
 static void
 test_refused(const char *name, void (*refuse)(void), const char *cause)
 {
+	struct hs_dirty_range r = { .len = MIB, .fresh = true };
 	struct hs_dirty *d;
 	char why[240] = "";
-	uint8_t *base;
 	int status;
 	bool ok;
 	pid_t pid;
@@ -341,16 +346,15 @@ test_refused(const char *name, void (*refuse)(void), const char *cause)
 	if (pid < 0)
 		abort();
 	if (pid == 0) {
-		base = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
+		r.base = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		refuse();
-		ok = hs_dirty_create(&d, "auto", base, MIB, true, why,
-			 sizeof(why)) == 0 &&
+		ok = hs_dirty_create(&d, "auto", &r, why, sizeof(why)) == 0 &&
 		    strcmp(hs_dirty_name(d), "full") == 0 &&
 		    strstr(why, cause) != NULL;
 		ok = ok &&
-		    hs_dirty_create(&d, "wpa", base, MIB, true, why,
-			sizeof(why)) == HS_ETRACK &&
+		    hs_dirty_create(&d, "wpa", &r, why, sizeof(why)) ==
+			HS_ETRACK &&
 		    strstr(why, cause) != NULL &&
 		    strstr(why, "tracker=full") != NULL;
 		printf("# %s\n", why);
