@@ -174,6 +174,12 @@ on_hello(void *arg, struct hs_service *s)
 		    "the program tracks no writes (tracker full): each "
 		    "checkpoint compares all memory; write-protect tracking "
 		    "needs Linux 6.7 and userfaultfd to be permitted");
+	else if (strcmp(hs_service_hello(s)->tracker, "kmod") != 0 &&
+	    access("/dev/hscpt", F_OK) == 0)
+		qb_log(LOG_INFO,
+		    "the program does not use /dev/hscpt (tracker %s): may its "
+		    "user open it, and lock as much memory (ulimit -l)?",
+		    hs_service_hello(s)->tracker);
 	n->deaths = 0;
 	hs_group_send_state(n);
 	hs_node_update(n);

@@ -19,6 +19,7 @@ EXTRA_DIST += README.md \
 	docs/adr/0011-datagrams-come-back-through-the-loopback.md \
 	docs/adr/0012-safepoints.md \
 	docs/adr/0013-time-in-a-takeover.md \
+	docs/adr/0014-memory-of-the-device.md \
 	docs/format/message.md \
 	docs/format/records.md \
 	docs/format/state.md \

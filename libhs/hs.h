@@ -122,7 +122,8 @@ struct hs_options {
 	 */
 	size_t inflight_bytes;
 	/*
-	 * How to find dirty pages: NULL or "auto", "wpa" (userfaultfd
+	 * How to find dirty pages: NULL or "auto", "kmod" (memory of
+	 * /dev/hscpt, see docs/KERNEL.md), "wpa" (userfaultfd
 	 * write-protection), "full" (every page, each time).
 	 */
 	const char *tracker;

@@ -35,7 +35,9 @@
 	POINT(8, CHUNK_DROP, chunk_drop)                                       \
 	POINT(9, ACK_DROP, ack_drop)                                           \
 	POINT(10, IMAGE_FALLOCATE, image_fallocate)                            \
-	POINT(11, TERM_FSYNC, term_fsync)
+	POINT(11, TERM_FSYNC, term_fsync)                                      \
+	POINT(12, HSCPT_OPEN, hscpt_open)                                      \
+	POINT(13, CUT_STALE, cut_stale)
 
 #define HS_FAULT_ENUM(number, upper, lower) HS_FAULT_##upper = (number),
 enum hs_fault_id {
@@ -43,7 +45,7 @@ enum hs_fault_id {
 };
 #undef HS_FAULT_ENUM
 
-#define HS_FAULT_END (HS_FAULT_TERM_FSYNC + 1)
+#define HS_FAULT_END (HS_FAULT_CUT_STALE + 1)
 
 #ifdef HS_FAULTS
 

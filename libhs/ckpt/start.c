@@ -455,6 +455,9 @@ hs_start_run(struct hs_ckpt **out, const struct hs_options *opt, char *why,
 		rc = start_arena(c, &p, &r);
 	if (rc >= 0) {
 		hs_clock_begin();
+		if (c->dirty != NULL)
+			(void)snprintf(why, why_size, "%s",
+			    hs_dirty_passed(c->dirty));
 		*out = c;
 		return rc;
 	}

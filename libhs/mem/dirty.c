@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "mem/arena.h"
 
 #define SCRATCH_PAGES 16u
@@ -19,10 +20,12 @@ struct hs_dirty {
 	const struct hs_dirty_ops *ops;
 	void *priv;
 	pthread_mutex_t lock;
+	char passed[256];	/* why "auto" did not take a better one */
 };
 
 /* In the order in which "auto" tries them. */
 static const struct hs_dirty_ops *const backends[] = {
+	&hs_dirty_kmod,
 	&hs_dirty_wpa,
 	&hs_dirty_full,
 };
@@ -146,13 +149,17 @@ choose_backend(struct hs_dirty *d, const char *name,
 	for (i = 0; i < NBACKENDS; i++) {
 		if (!any && strcmp(name, backends[i]->name) != 0)
 			continue;
+		if (any && backends[i]->prefer != NULL &&
+		    backends[i]->prefer(r, why, why_size) < 0)
+			continue;
 		rc = try_backend(d, backends[i], r, why, why_size);
 		if (rc == 0 || rc == -ENOMEM)
 			return rc;
 	}
 	if (rc == HS_EMISUSE)
 		(void)snprintf(why, why_size,
-		    "no tracker is called \"%s\"; there are auto, wpa, full",
+		    "no tracker is called \"%s\"; there are auto, kmod, wpa,"
+		    " full",
 		    name);
 	return rc == HS_EMISUSE ? rc : HS_ETRACK;
 }
@@ -175,6 +182,7 @@ hs_dirty_create(struct hs_dirty **out, const char *name,
 		return rc;
 	}
 	(void)pthread_mutex_init(&d->lock, NULL);
+	(void)snprintf(d->passed, sizeof(d->passed), "%s", why);
 	*out = d;
 	return 0;
 }
@@ -228,4 +236,48 @@ const char *
 hs_dirty_name(const struct hs_dirty *d)
 {
 	return d->ops->name;
+}
+
+const char *
+hs_dirty_passed(const struct hs_dirty *d)
+{
+	return d->passed;
+}
+
+bool
+hs_dirty_can_cut(const struct hs_dirty *d)
+{
+	return d->ops->cut_begin != NULL;
+}
+
+int
+hs_dirty_cut_begin(struct hs_dirty *d, struct hs_pageset *out)
+{
+	int rc;
+
+	(void)pthread_mutex_lock(&d->lock);
+	rc = d->ops->cut_begin(d->priv, out);
+	(void)pthread_mutex_unlock(&d->lock);
+	return rc;
+}
+
+/* Without the lock: it may take milliseconds, and arm() must not wait. */
+int
+hs_dirty_cut_read(struct hs_dirty *d, const uint32_t *page, uint8_t *const *buf,
+    size_t n)
+{
+	if (hs_fault(HS_FAULT_CUT_STALE))
+		return -ESTALE;
+	return d->ops->cut_read(d->priv, page, buf, n);
+}
+
+int
+hs_dirty_cut_end(struct hs_dirty *d, bool arrived)
+{
+	int rc;
+
+	(void)pthread_mutex_lock(&d->lock);
+	rc = d->ops->cut_end(d->priv, arrived);
+	(void)pthread_mutex_unlock(&d->lock);
+	return rc;
 }

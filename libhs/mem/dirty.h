@@ -18,6 +18,8 @@
 #ifndef HS_MEM_DIRTY_H
 #define HS_MEM_DIRTY_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mem/pageset.h"
@@ -43,9 +45,18 @@ struct hs_dirty_ops {
 	uint32_t abi;		/* HS_DIRTY_ABI, else it is not chosen */
 	const char *name;
 	/*
+	 * Optional: is it better here than the backends after it?  0, or
+	 * HS_ETRACK and a line in why, which stays empty if the backend is not
+	 * there at all.  For the choice of "auto".
+	 */
+	int (*prefer)(const struct hs_dirty_range *r, char *why,
+	    size_t why_size);
+	/*
 	 * Get ready for the range: syscalls, memory.  The backend's state is
 	 * *priv.  Of a range that is not fresh, the first arm() is of the used
-	 * part.  On failure one line in why: what is missing, what to do.
+	 * part.  No other thread uses the range; the backend may put other
+	 * memory in its place, with the same content.  On failure one line in
+	 * why: what is missing, what to do.
 	 */
 	int (*open)(void **priv, const struct hs_dirty_range *r, char *why,
 	    size_t why_size);
@@ -70,18 +81,28 @@ struct hs_dirty_ops {
 	 * of its memory: ask again after some collects.
 	 */
 	int (*settle)(void *priv);
+	/*
+	 * Optional, in place of collect and of copying at once: a cut, see
+	 * hs_dirty_cut_begin().  cut_read runs beside all other calls but
+	 * those for cuts.
+	 */
+	int (*cut_begin)(void *priv, struct hs_pageset *out);
+	int (*cut_read)(void *priv, const uint32_t *page, uint8_t *const *buf,
+	    size_t n);
+	int (*cut_end)(void *priv, bool arrived);
 };
 
 extern const struct hs_dirty_ops
     hs_dirty_full; /* the oracle: all armed pages */
 extern const struct hs_dirty_ops hs_dirty_wpa;	/* userfaultfd WP_ASYNC */
+extern const struct hs_dirty_ops hs_dirty_kmod;	/* memory of /dev/hscpt */
 
 /*
- * Choose a backend: NULL or "auto" takes the first that passes its round
- * trip on a scratch range (wpa, then full), a name takes that one or fails.
- * HS_ETRACK and one line in why[] (what is missing, what to do) if none works;
- * HS_EMISUSE for an unknown name.  If auto fell back to full, why says so and
- * the return is 0.  why is emptied else.
+ * Choose a backend: NULL or "auto" takes the first that is preferred and
+ * passes its round trip on a scratch range (kmod, wpa, full), a name takes that
+ * one or fails.  HS_ETRACK and one line in why[] (what is missing, what to do)
+ * if none works; HS_EMISUSE for an unknown name.  If auto passed over one that
+ * should be there, why says so and the return is 0.  why is emptied else.
  *
  * The calls on a tracker exclude each other.
  */
@@ -96,5 +117,28 @@ HS_MUST_CHECK int hs_dirty_collect(struct hs_dirty *d, struct hs_pageset *out);
  */
 int hs_dirty_settle(struct hs_dirty *d);
 const char *hs_dirty_name(const struct hs_dirty *d);
+/* What `why' was left at by hs_dirty_create(). */
+const char *hs_dirty_passed(const struct hs_dirty *d);
+
+/*
+ * A cut: the pages written since the last collect or cut, kept as they are now,
+ * while the program writes on.
+ *
+ *	hs_dirty_cut_begin(d, out)	as collect; the writers rest
+ *	hs_dirty_cut_read(d, page, buf, n)	...
+ *	hs_dirty_cut_end(d, arrived)
+ *
+ * One at a time.  Pages are read in the order of out, which was empty, each
+ * once.  -ESTALE: they could not be kept.
+ *
+ * D4  A cut that failed, or was ended without having arrived, is as none: its
+ *     pages are in the next set.
+ */
+bool hs_dirty_can_cut(const struct hs_dirty *d);
+HS_MUST_CHECK int hs_dirty_cut_begin(struct hs_dirty *d,
+    struct hs_pageset *out);
+HS_MUST_CHECK int hs_dirty_cut_read(struct hs_dirty *d, const uint32_t *page,
+    uint8_t *const *buf, size_t n);
+int hs_dirty_cut_end(struct hs_dirty *d, bool arrived);
 
 #endif

@@ -18,6 +18,7 @@
 #include "mem/copy.h"
 
 #define NWRITERS 2
+#define CUT_BATCH 48u
 #define BATCH 32u		/* writes between two looks at the gate */
 #define RING 65536u
 #define MIN_ROUNDS 18		/* however slow: a sanitizer's build is */
@@ -328,15 +329,24 @@ write_by_process_vm(uint8_t *at, const uint8_t *bytes, size_t len)
 static void
 write_by_child(uint8_t *at, const uint8_t *bytes, size_t len)
 {
+	uint8_t before[KERNEL_WORDS * sizeof(uint64_t)];
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	/* The threads leave these words alone. */
+	memcpy(before, at, len);
+	pid = fork();
 	need(pid >= 0, "fork");
 	if (pid == 0) {
+		bool same = memcmp(at, before, len) == 0;
+
 		memset(at, 0xee, len);
-		_exit(0);
+		_exit(same ? 0 : 1);
 	}
 	need(waitpid(pid, &status, 0) == pid, "waitpid");
+	need(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	    "a child of fork() sees the memory");
+	need(memcmp(at, before, len) == 0, "a child's writes are its own");
 	memcpy(at, bytes, len);
 }
 
@@ -349,6 +359,8 @@ drop_pages(struct run *run, size_t page)
 	need(madvise(run->base + page * PAGE, n * PAGE, MADV_DONTNEED) == 0,
 	    "MADV_DONTNEED");
 	hs_pageset_add(run->touched, page, n);
+	if (run->c->kept)
+		return;
 	/* Of an image they are what the shadow has; else they are zero now. */
 	if (page < image_bytes(run->c) / PAGE)
 		hs_pageset_add(run->exempt, page, n);
@@ -396,16 +408,19 @@ expect_member(struct run *run, size_t page, const char *who)
 
 /*
  * Each writer's log from the first write that was begun after the last collect
- * to the last that was finished before this one (upto).
+ * to the last that was finished before this one (upto).  rested: none was begun
+ * before its end, so that those after upto are for the next one.
  */
 static void
-compare_logs(struct run *run, const size_t *upto)
+compare_logs(struct run *run, const size_t *upto, bool rested)
 {
 	size_t i, n, page;
 
 	for (n = 0; n < NWRITERS; n++) {
 		struct writer *w = &run->writer[n];
-		size_t done = __atomic_load_n(&w->done, __ATOMIC_ACQUIRE);
+		size_t done = rested
+		    ? upto[n]
+		    : __atomic_load_n(&w->done, __ATOMIC_ACQUIRE);
 
 		/* The first may have begun before: in the last set, or this. */
 		for (i = w->read_upto + 1; i < upto[n]; i++)
@@ -452,8 +467,83 @@ collect_set(struct run *run)
 	run->r->pages += n;
 	if (n > run->r->largest)
 		run->r->largest = n;
-	compare_logs(run, upto);
+	compare_logs(run, upto, false);
 	copy_set(run);
+}
+
+/* Pages that the cut keeps, while the writers write on, to the shadow. */
+static int
+read_cut(struct run *run)
+{
+	uint32_t page[CUT_BATCH];
+	uint8_t *buf[CUT_BATCH];
+	size_t at = 0, n;
+	int rc = 0;
+
+	do {
+		for (n = 0; n < CUT_BATCH && hs_pageset_next(run->set, at, &at);
+		     at++, n++) {
+			page[n] = (uint32_t)at;
+			buf[n] = run->shadow + at * PAGE;
+		}
+		if (n > 0)
+			rc = run->c->ops->cut_read(run->priv, page, buf, n);
+	} while (rc == 0 && n == CUT_BATCH);
+	return rc;
+}
+
+/* What the arena is now is to be the shadow when the cut was read. */
+static uint8_t *
+copy_armed(struct run *run)
+{
+	uint8_t *p = mmap(NULL, run->armed, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	need(p != MAP_FAILED, "mmap");
+	memcpy(p, run->base, run->armed);
+	return p;
+}
+
+/*
+ * D4.  Now and then the cut is read to its middle and given up: the shadow is
+ * mended by the next set then.
+ */
+static void
+cut_set(struct run *run)
+{
+	const struct contract *c = run->c;
+	size_t upto[NWRITERS], n, page = 0;
+	bool arrive = random_below(run, 4) != 0;
+	uint8_t *want;
+	int rc;
+
+	(void)pthread_rwlock_wrlock(&run->gate);
+	for (n = 0; n < NWRITERS; n++)
+		upto[n] =
+		    __atomic_load_n(&run->writer[n].done, __ATOMIC_ACQUIRE);
+	hs_pageset_clear(run->set);
+	rc = c->ops->cut_begin(run->priv, run->set);
+	want = copy_armed(run);
+	(void)pthread_rwlock_unlock(&run->gate);
+	if (rc == 0 && arrive)
+		rc = read_cut(run);
+	else if (rc == 0 && hs_pageset_next(run->set, 0, &page))
+		rc = c->ops->cut_read(run->priv, &(uint32_t){ (uint32_t)page },
+		    &(uint8_t *){ run->shadow + page * PAGE }, 1);
+	if (rc == 0)
+		rc = c->ops->cut_end(run->priv, arrive);
+	if (rc < 0)
+		break_rule(run, "cut: %d", rc);
+	run->r->cuts += arrive;
+	run->r->failed_cuts += !arrive;
+	/* Given up: its pages are expected of the next set. */
+	if (arrive) {
+		compare_logs(run, upto, true);
+		if (memcmp(want, run->shadow, run->armed) != 0)
+			break_rule(run, "D4: cut %zu is not what was there",
+			    run->r->cuts);
+	}
+	(void)munmap(want, run->armed);
 }
 
 /* The writers rest: what is not collected now is lost. */
@@ -513,6 +603,8 @@ step_run(struct run *run, size_t round)
 		(void)sched_yield();
 	if (round % 16 == 15)
 		compare_shadow(run, false);
+	else if (c->cuts && random_below(run, 2) == 0)
+		cut_set(run);
 	else
 		collect_set(run);
 }

@@ -11,6 +11,8 @@
  * D2  The shadow, made of nothing but collected pages, equals the arena
  *     whenever the writers rest after a collect.
  * D3  No set has a page at or above the armed length.
+ * D4  A cut that the writers rested for is the arena as it was then, and one
+ *     that did not arrive is made up for by the next set.
  */
 #ifndef HS_TESTS_CONTRACT_H
 #define HS_TESTS_CONTRACT_H
@@ -33,6 +35,8 @@ struct contract {
 	bool restored;		/* three quarters are an image's mapping */
 	bool huge;		/* MADV_HUGEPAGE, filled before it is armed */
 	bool adversary;		/* writes that are not stores of a thread */
+	bool kept;		/* MADV_DONTNEED drops no content */
+	bool cuts;		/* by cuts now and then, where they can be */
 };
 
 struct contract_result {
@@ -41,6 +45,8 @@ struct contract_result {
 	size_t largest;		/* set */
 	size_t writes;
 	size_t settles;
+	size_t cuts;		/* that arrived */
+	size_t failed_cuts;
 	size_t huge_bytes;	/* that were huge pages when armed */
 	char broken[160];	/* the first rule that did not hold, or "" */
 };
@@ -48,6 +54,10 @@ struct contract_result {
 /* Run for seconds; the same seed gives the same choices. */
 void contract_run(const struct contract *c, uint64_t seed, double seconds,
     struct contract_result *r);
+
+typedef void contract_report(bool ok, const char *name, const char *detail);
+/* The choice of kmod, where there is the device. */
+void contract_kmod(contract_report *report);
 
 /* wpa as it is on a machine with swap. */
 extern const struct hs_dirty_ops contract_wpa_swap;

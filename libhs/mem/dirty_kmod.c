@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Dirty tracking by the MMU's own modified bits: the arena is memory of
+ * /dev/hscpt, whose module reads and clears them.  A write costs nothing then,
+ * and a set of pages can be kept as it was at an instant (a cut), to be read
+ * while the program writes on.
+ *
+ * The device's memory takes the place of the range when it is opened, with the
+ * content that was there:
+ *
+ *	map the device elsewhere, make the pages of the used part, copy, and
+ *	move the mapping onto the range in one step
+ *
+ * K1  Pages below the armed length exist: an access to them cannot fail, and
+ *     want of memory is told by arm(), never by SIGBUS.
+ * K2  Where open() fails, the range is as it was.
+ * K3  A child of fork() has a copy of its own (kmod_fork.h), as of any memory.
+ *
+ * Copying is what restoring by mapping avoids, so "auto" takes a large image
+ * to the next backend.
+ */
+#include "mem/dirty.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/fdhigh.h"
+#include "kernel/include/uapi/hscpt.h"
+#include "mem/arena.h"
+#include "mem/copy.h"
+#include "mem/kmod_fork.h"
+
+#define PAGE ((size_t)HS_ARENA_PAGE_BYTES)
+#define WORD_PAGES 64u
+/* An image above it is not copied by "auto": some 20 ms of a takeover. */
+#define COPY_BYTES ((size_t)64 << 20)
+/* Handed out by one call, at most. */
+#define DRAIN_PAGES 64u
+
+struct kmod {
+	struct hs_kmod_fork child;	/* base, fds and length are here */
+	size_t len;
+	size_t armed;
+	size_t cut_len;		/* armed when the open cut was taken */
+	uint64_t *bitmap;
+};
+
+/* ---- calls ---- */
+
+static int
+call(int fd, unsigned long request, void *arg)
+{
+	int rc;
+
+	do
+		rc = ioctl(fd, request, arg);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? -errno : 0;
+}
+
+/* Add the bits of the first npages of the range to out. */
+static void
+add_bits(struct hs_pageset *out, const uint64_t *bitmap, size_t npages)
+{
+	const size_t nwords = (npages + WORD_PAGES - 1) / WORD_PAGES;
+	size_t i;
+
+	for (i = 0; i < nwords; i++) {
+		uint64_t w = bitmap[i];
+
+		while (w != 0) {
+			unsigned first = (unsigned)__builtin_ctzll(w);
+			uint64_t rest = ~(w >> first);
+			unsigned n = WORD_PAGES;
+
+			if (rest != 0)
+				n = (unsigned)__builtin_ctzll(rest);
+			hs_pageset_add(out, i * WORD_PAGES + first, n);
+			w &= ~(((UINT64_C(2) << (n - 1)) - 1) << first);
+		}
+	}
+}
+
+static int
+harvest(struct kmod *k, size_t from, size_t to)
+{
+	struct hscpt_harvest h = {
+		.size = sizeof(h),
+		.off = from,
+		.len = to - from,
+		.bitmap = (uintptr_t)k->bitmap,
+	};
+
+	/* len 0 would be all of it. */
+	return from == to ? 0 : call(k->child.fd, HSCPT_HARVEST, &h);
+}
+
+static int
+populate(const struct kmod *k, size_t from, size_t to)
+{
+	struct hscpt_populate p = {
+		.size = sizeof(p),
+		.off = from,
+		.len = to - from,
+	};
+
+	return from == to ? 0 : call(k->child.fd, HSCPT_POPULATE, &p);
+}
+
+/* ---- tracking ---- */
+
+static int
+collect_kmod(void *priv, struct hs_pageset *out)
+{
+	struct kmod *k = priv;
+	int rc;
+
+	rc = harvest(k, 0, k->armed);
+	if (rc == 0)
+		add_bits(out, k->bitmap, k->armed / PAGE);
+	return rc;
+}
+
+static int
+arm_kmod(void *priv, size_t len)
+{
+	struct kmod *k = priv;
+	int rc;
+
+	if (len > k->len || len < k->armed || len % PAGE != 0)
+		return HS_EMISUSE;
+	rc = populate(k, k->armed, len);			/* K1 */
+	/* What is there is clean from now on: the set is of no interest. */
+	if (rc == 0)
+		rc = harvest(k, k->armed, len);
+	if (rc < 0)
+		return rc;
+	k->armed = len;
+	hs_kmod_fork_resize(&k->child, len);
+	return 0;
+}
+
+/* ---- cuts ---- */
+
+static void
+close_cut(struct kmod *k)
+{
+	(void)close(k->child.cut_fd);
+	hs_kmod_fork_cut(&k->child, -1);
+}
+
+static int
+begin_cut(void *priv, struct hs_pageset *out)
+{
+	struct kmod *k = priv;
+	struct hscpt_snapshot s = {
+		.size = sizeof(s),
+		.flags = HSCPT_SNAPSHOT_QUIESCED,
+	};
+	struct hscpt_snap_bitmap b = {
+		.size = sizeof(b),
+		.len = k->armed,
+		.bitmap = (uintptr_t)k->bitmap,
+	};
+	int rc;
+
+	assert(k->child.cut_fd < 0 && k->armed > 0);
+	rc = call(k->child.fd, HSCPT_SNAPSHOT, &s);
+	if (rc < 0)
+		return rc;
+	hs_kmod_fork_cut(&k->child, hs_fdhigh_move(s.fd));
+	k->cut_len = k->armed;
+	rc = call(k->child.cut_fd, HSCPT_SNAP_BITMAP, &b);
+	if (rc < 0) {
+		close_cut(k);
+		return rc;
+	}
+	add_bits(out, k->bitmap, k->armed / PAGE);
+	return 0;
+}
+
+/* Buffers that follow one another in memory are filled in one call. */
+static size_t
+count_row(uint8_t *const *buf, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && i < DRAIN_PAGES && buf[i] == buf[i - 1] + PAGE)
+		i++;
+	return i;
+}
+
+static int
+read_cut(void *priv, const uint32_t *page, uint8_t *const *buf, size_t n)
+{
+	const struct kmod *k = priv;
+	uint64_t offset[DRAIN_PAGES];
+	size_t done, i;
+	int rc;
+
+	for (done = 0; done < n; done += i) {
+		const size_t off = page[done] * PAGE;
+		struct hscpt_snap_drain d = {
+			.size = sizeof(d),
+			.off = off,
+			.len = k->cut_len - off,
+			.max_pages = count_row(buf + done, n - done),
+			.pages = (uintptr_t)buf[done],
+			.offsets = (uintptr_t)offset,
+		};
+
+		rc = call(k->child.cut_fd, HSCPT_SNAP_DRAIN, &d);
+		if (rc < 0)
+			return rc;
+		/* The caller asks for all of the set, in its order. */
+		for (i = 0; i < d.npages; i++)
+			if (offset[i] != page[done + i] * PAGE)
+				return HS_ETRACK;
+		if (i == 0)
+			return HS_ETRACK;
+	}
+	return 0;
+}
+
+static int
+end_cut(void *priv, bool arrived)
+{
+	struct kmod *k = priv;
+	struct hscpt_snap_commit c = { .size = sizeof(c) };
+	int rc = 0;
+
+	if (arrived)
+		rc = call(k->child.cut_fd, HSCPT_SNAP_COMMIT, &c);
+	/* Without a commit its pages are modified ones again. */
+	close_cut(k);
+	return rc;
+}
+
+/* ---- opening ---- */
+
+__attribute__((format(printf, 3, 4))) static int
+fail_open(char *why, size_t why_size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, why_size, fmt, ap);
+	va_end(ap);
+	return HS_ETRACK;
+}
+
+/* The device, and what its module is.  A descriptor, or HS_ETRACK. */
+static int
+open_device(struct hscpt_info *info, char *why, size_t why_size)
+{
+	int fd, rc;
+
+	fd = hs_fault(HS_FAULT_HSCPT_OPEN)
+	    ? (errno = EACCES, -1)
+	    : open(HSCPT_DEVICE, O_RDWR | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES)
+		return fail_open(why, why_size,
+		    "%s: permission denied; let the program's user be in the "
+		    "device's group, or use tracker=wpa",
+		    HSCPT_DEVICE);
+	if (fd < 0)
+		return fail_open(why, why_size,
+		    "%s: %s; load the module hscpt, or use tracker=wpa",
+		    HSCPT_DEVICE, strerrordesc_np(errno));
+	*info = (struct hscpt_info){ .size = sizeof(*info) };
+	rc = call(fd, HSCPT_INFO, info);
+	if (rc == 0 && info->abi == HSCPT_ABI && info->page_bytes == PAGE)
+		return fd;
+	(void)close(fd);
+	return fail_open(why, why_size,
+	    "%s: the module's interface is %u, with pages of %u bytes, and "
+	    "this library's %u with %zu: install both of one release",
+	    HSCPT_DEVICE, info->abi, info->page_bytes, HSCPT_ABI, PAGE);
+}
+
+static int
+create_memory(struct kmod *k, char *why, size_t why_size)
+{
+	struct hscpt_create c = { .size = sizeof(c), .bytes = k->len };
+	struct hscpt_info info;
+	int fd, rc;
+
+	fd = open_device(&info, why, why_size);
+	if (fd < 0)
+		return fd;
+	rc = call(fd, HSCPT_CREATE, &c);
+	(void)close(fd);
+	if (rc < 0)
+		return fail_open(why, why_size,
+		    "%s: no checkpoint memory of %zu MiB: %s", HSCPT_DEVICE,
+		    k->len >> 20, strerrordesc_np(-rc));
+	k->child.fd = hs_fdhigh_move(c.fd);
+	return 0;
+}
+
+static bool
+is_zero(const uint8_t *p)
+{
+	return p[0] == 0 && memcmp(p, p + 1, PAGE - 1) == 0;
+}
+
+/* Device memory with the range's content; MAP_FAILED and a line. */
+static uint8_t *
+map_filled(struct kmod *k, size_t used, char *why, size_t why_size)
+{
+	const uint8_t *from = k->child.base;
+	uint8_t *p;
+	size_t off;
+	int rc;
+
+	rc = populate(k, 0, used);				/* K1 */
+	p = rc < 0 ? (errno = -rc, MAP_FAILED)
+		   : mmap(NULL, k->len, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_NORESERVE, k->child.fd, 0);
+	if (p == MAP_FAILED) {
+		(void)fail_open(why, why_size,
+		    "%s: %zu MiB of it cannot be had: %s; raise the limit of "
+		    "locked memory (ulimit -l), or use tracker=wpa",
+		    HSCPT_DEVICE, used >> 20, strerrordesc_np(errno));
+		return MAP_FAILED;
+	}
+	/* It is zeros so far. */
+	for (off = 0; off < used; off += PAGE)
+		if (!is_zero(from + off))
+			hs_copy_page_around(p + off, from + off);
+	return p;
+}
+
+/* The mapping moves with its page tables, over whatever is in the range. */
+static int
+move_memory(struct kmod *k, size_t used, char *why, size_t why_size)
+{
+	uint8_t *p = map_filled(k, used, why, why_size);
+	int err;
+
+	if (p == MAP_FAILED)
+		return HS_ETRACK;
+	if (mremap(p, k->len, k->len, MREMAP_MAYMOVE | MREMAP_FIXED,
+		k->child.base) == k->child.base)
+		return 0;
+	err = errno;
+	(void)munmap(p, k->len);				/* K2 */
+	return fail_open(why, why_size,
+	    "%s: its memory cannot be put at %p: %s", HSCPT_DEVICE,
+	    (void *)k->child.base, strerrordesc_np(err));
+}
+
+static void
+close_kmod(void *priv)
+{
+	struct kmod *k = priv;
+
+	if (k->child.cut_fd >= 0)
+		close_cut(k);
+	hs_kmod_fork_del(&k->child);
+	/* The mapping keeps the memory. */
+	if (k->child.fd >= 0)
+		(void)close(k->child.fd);
+	free(k->bitmap);
+	free(k);
+}
+
+static int
+open_kmod(void **priv, const struct hs_dirty_range *r, char *why,
+    size_t why_size)
+{
+	const size_t nwords = r->len / PAGE / WORD_PAGES + 1;
+	struct kmod *k;
+	int rc;
+
+	k = calloc(1, sizeof(*k));
+	if (k == NULL)
+		return -ENOMEM;
+	k->child = (struct hs_kmod_fork){ .base = r->base,
+		.len = r->len,
+		.fd = -1,
+		.cut_fd = -1 };
+	k->len = r->len;
+	k->bitmap = calloc(nwords, sizeof(*k->bitmap));
+	rc = k->bitmap == NULL ? -ENOMEM : create_memory(k, why, why_size);
+	if (rc == 0)
+		rc = hs_kmod_fork_watch();
+	if (rc == 0)
+		rc = move_memory(k, r->used, why, why_size);
+	if (rc < 0) {
+		close_kmod(k);
+		return rc;
+	}
+	hs_kmod_fork_add(&k->child);
+	*priv = k;
+	return 0;
+}
+
+/* ---- what "auto" asks ---- */
+
+static bool
+may_lock(size_t len)
+{
+	struct __user_cap_header_struct h = { .pid = 0 };
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &lim) == 0 &&
+	    (lim.rlim_cur == RLIM_INFINITY || lim.rlim_cur >= len))
+		return true;
+	h.version = _LINUX_CAPABILITY_VERSION_3;
+	return syscall(SYS_capget, &h, d) == 0 &&
+	    (d[CAP_TO_INDEX(CAP_IPC_LOCK)].effective &
+		CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
+static int
+prefer_kmod(const struct hs_dirty_range *r, char *why, size_t why_size)
+{
+	struct hscpt_info info;
+	int fd;
+
+	/* Most machines have none, which is nothing to speak of. */
+	if (access(HSCPT_DEVICE, F_OK) < 0)
+		return HS_ETRACK;
+	fd = open_device(&info, why, why_size);
+	if (fd < 0)
+		return fd;
+	(void)close(fd);
+	if ((info.features & HSCPT_FEAT_BROKEN) != 0)
+		return fail_open(why, why_size,
+		    "%s: the module is one for tests, which loses data",
+		    HSCPT_DEVICE);
+	if ((info.features & HSCPT_FEAT_HW_DIRTY) == 0)
+		return fail_open(why, why_size,
+		    "%s: this kernel does not lend the module the MMU's "
+		    "modified bits; others track faster",
+		    HSCPT_DEVICE);
+	if (!may_lock(r->len))
+		return fail_open(why, why_size,
+		    "%s: the limit of locked memory (ulimit -l) is below the "
+		    "%zu MiB of checkpoint memory: raise it",
+		    HSCPT_DEVICE, r->len >> 20);
+	if (!r->fresh && r->used > COPY_BYTES)
+		return fail_open(why, why_size,
+		    "%s: an image of %zu MiB is mapped rather than copied into "
+		    "the device; tracker=kmod copies it",
+		    HSCPT_DEVICE, r->used >> 20);
+	return 0;
+}
+
+const struct hs_dirty_ops hs_dirty_kmod = {
+	.abi = HS_DIRTY_ABI,
+	.name = "kmod",
+	.prefer = prefer_kmod,
+	.open = open_kmod,
+	.close = close_kmod,
+	.arm = arm_kmod,
+	.collect = collect_kmod,
+	.cut_begin = begin_cut,
+	.cut_read = read_cut,
+	.cut_end = end_cut,
+};
