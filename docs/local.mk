@@ -4,6 +4,7 @@ EXTRA_DIST += README.md \
 	docs/ADAPTING.md \
 	docs/ARCHITECTURE.md \
 	docs/BENCHMARKS.md \
+	docs/KERNEL.md \
 	docs/OPERATING.md \
 	docs/SQLITE.md \
 	docs/adr/0001-autotools-one-makefile.md \
@@ -20,6 +21,7 @@ EXTRA_DIST += README.md \
 	docs/adr/0012-safepoints.md \
 	docs/adr/0013-time-in-a-takeover.md \
 	docs/adr/0014-memory-of-the-device.md \
+	docs/adr/0015-the-modules-own-pages.md \
 	docs/format/message.md \
 	docs/format/records.md \
 	docs/format/state.md \

@@ -7,7 +7,6 @@
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/mount.h>
-#include <linux/pagemap.h>
 #include <linux/pseudo_fs.h>
 
 #include "internal.h"
@@ -66,7 +65,6 @@ struct inode *hscpt_pseudofs_inode(u64 bytes)
 		return inode;
 	i_size_write(inode, bytes);
 	clear_nlink(inode);
-	mapping_set_unevictable(inode->i_mapping);
 	return inode;
 }
 
