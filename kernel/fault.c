@@ -37,7 +37,11 @@ MODULE_PARM_DESC(fail_copies, "so many copies from now on fail");
 
 static unsigned int delay_us;
 module_param(delay_us, uint, 0600);
-MODULE_PARM_DESC(delay_us, "hold each race's window open for so long");
+MODULE_PARM_DESC(delay_us, "hold the windows of races open for so long");
+
+static unsigned int delay_race;
+module_param(delay_race, uint, 0600);
+MODULE_PARM_DESC(delay_race, "only those of race 1, 2 or 3; 0: all");
 
 /**
  * hscpt_fault_copy() - is this copy to fail?
@@ -51,13 +55,15 @@ bool hscpt_fault_copy(void)
 
 /**
  * hscpt_fault_delay() - in the window of a race
+ * @race: its number
  *
  * Context: any, also below a page-table lock.
  */
-void hscpt_fault_delay(void)
+void hscpt_fault_delay(unsigned int race)
 {
-	unsigned int us = READ_ONCE(delay_us);
+	unsigned int us = min(READ_ONCE(delay_us), 20000U);
+	unsigned int only = READ_ONCE(delay_race);
 
-	if (us)
-		udelay(min(us, 10000U));
+	for (; us && (!only || only == race); us -= min(us, 1000U))
+		udelay(min(us, 1000U));
 }

@@ -27,7 +27,7 @@
 #ifdef HSCPT_FAULT_POINT
 #define HSCPT_HAS_FAULT_POINT 1
 bool hscpt_fault_copy(void);
-void hscpt_fault_delay(void);
+void hscpt_fault_delay(unsigned int race);
 #else
 #define HSCPT_HAS_FAULT_POINT 0
 static inline bool hscpt_fault_copy(void)
@@ -35,7 +35,7 @@ static inline bool hscpt_fault_copy(void)
 	return false;
 }
 
-static inline void hscpt_fault_delay(void)
+static inline void hscpt_fault_delay(unsigned int race)
 {
 }
 #endif

@@ -238,7 +238,7 @@ static bool dirty_folio(struct address_space *mapping, struct folio *folio)
 	if (hscpt_broken(4) && folio_test_set_dirty(folio))
 		return false;
 	set_bit(folio->index, a->soft);
-	hscpt_fault_delay();	/* race 3: before TLBs are flushed */
+	hscpt_fault_delay(3);	/* before TLBs are flushed */
 	return true;
 }
 
@@ -273,7 +273,7 @@ static vm_fault_t mkwrite_page(struct vm_fault *vmf)
 	set_bit(vmf->pgoff, a->granted);
 	up_read(&a->cut);
 	atomic_long_inc(&a->nmkwrite);
-	hscpt_fault_delay();	/* race 1: before there is an entry */
+	hscpt_fault_delay(1);	/* before there is an entry */
 	return VM_FAULT_LOCKED;
 }
 

@@ -71,14 +71,14 @@ static void collect(struct hscpt_arena *a, unsigned long first, unsigned long n)
 
 	if (hscpt_broken(3)) {
 		hscpt_mmu_collect(a, first, n);
-		hscpt_fault_delay();
+		hscpt_fault_delay(3);
 		take_soft(a, first, n);
 		return;
 	}
 	for (round = 0; round < 2; round++) {
 		if (!take_soft(a, first, n) && round > 0)
 			break;
-		hscpt_fault_delay();
+		hscpt_fault_delay(3);
 		hscpt_mmu_collect(a, first, n);
 	}
 	if (hscpt_mmu_is_portable())
@@ -148,14 +148,14 @@ static void cut_running(struct hscpt_arena *a, unsigned long top)
 
 	if (hscpt_broken(2)) {
 		collect(a, 0, top);
-		hscpt_fault_delay();
+		hscpt_fault_delay(2);
 		hscpt_mmu_protect(a, 0, top);
 		return;
 	}
 	do {
 		more = take_soft(a, 0, top);
 		more += hscpt_mmu_protect(a, 0, top);
-		hscpt_fault_delay();
+		hscpt_fault_delay(2);
 		more += hscpt_mmu_collect(a, 0, top);
 		cond_resched();
 	} while (more);

@@ -2,7 +2,8 @@
 # The kernel module in virtual machines: nothing of it is part of `make check'.
 # The programs run in guests that have busybox and no library.
 vm_guests = tests/vm/tap_calls tests/vm/tap_fuzz tests/vm/tap_writes \
-	tests/vm/tap_snaps tests/vm/tap_ends tests/vm/tap_limits
+	tests/vm/tap_snaps tests/vm/tap_ends tests/vm/tap_limits \
+	tests/vm/tap_races
 EXTRA_PROGRAMS += $(vm_guests)
 vm-programs: $(vm_guests)
 .PHONY: vm-programs
@@ -23,6 +24,8 @@ tests_vm_tap_ends_SOURCES = tests/vm/tap_ends.c $(vm_census)
 tests_vm_tap_ends_LDFLAGS = -all-static
 tests_vm_tap_limits_SOURCES = tests/vm/tap_limits.c $(vm_census)
 tests_vm_tap_limits_LDFLAGS = -all-static
+tests_vm_tap_races_SOURCES = tests/vm/tap_races.c $(vm_arena)
+tests_vm_tap_races_LDFLAGS = -all-static -pthread
 
 EXTRA_DIST += tests/vm/trees.sh tests/vm/boot.sh tests/vm/init \
 	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/debug.sh \
