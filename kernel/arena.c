@@ -175,6 +175,7 @@ static int do_populate(struct hscpt_arena *a, void __user *arg)
 
 static int do_harvest(struct hscpt_arena *a, void __user *arg)
 {
+	struct hscpt_harvest __user *to = arg;
 	struct hscpt_harvest args;
 	unsigned long first, n;
 	bool peek;
@@ -190,12 +191,8 @@ static int do_harvest(struct hscpt_arena *a, void __user *arg)
 	err = hscpt_arena_range(a, args.off, args.len, &first, &n);
 	if (err)
 		return err;
-	err = hscpt_track_harvest(a, first, n, peek,
-				  u64_to_user_ptr(args.bitmap), &args.ndirty);
-	if (err)
-		return err;
-	return hscpt_args_put(arg, &args, sizeof(args),
-			      offsetof(struct hscpt_harvest, ndirty), size);
+	return hscpt_track_harvest(a, first, n, peek,
+				   u64_to_user_ptr(args.bitmap), &to->ndirty);
 }
 
 static int do_snapshot(struct hscpt_arena *a, void __user *arg)

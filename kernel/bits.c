@@ -106,17 +106,6 @@ unsigned long hscpt_bits_count(const unsigned long *bits, unsigned long first,
 	return sum;
 }
 
-/**
- * hscpt_bits_clear() - clear bits of a private array
- * @bits: the array
- * @first: of the range
- * @n: its length
- */
-void hscpt_bits_clear(unsigned long *bits, unsigned long first, unsigned long n)
-{
-	bitmap_clear(bits, first, n);
-}
-
 /* Word i of the array that begins at bit first, and has bits below nbits. */
 static u64 shifted_word(const unsigned long *bits, unsigned long nbits,
 			unsigned long first, unsigned long i)

@@ -31,11 +31,6 @@
 #define GFP_COPY (GFP_USER | __GFP_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 #define GFP_TREE (GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
-static bool is_dead(const struct hscpt_snap *s)
-{
-	return READ_ONCE(s->state) & (BIT(SNAP_STALE) | BIT(SNAP_CLOSED));
-}
-
 static struct page *copy_contents(struct page *from)
 {
 	struct page *copy;
@@ -100,7 +95,7 @@ void hscpt_copy_before_write(struct hscpt_arena *a, struct page *page,
 	lockdep_assert_held_read(&a->cut);
 	list_for_each_entry(s, &a->snaps, node) {
 		if (index >= s->nbits || !test_bit(index, s->pending) ||
-		    is_dead(s))
+		    hscpt_snap_is_dead(s))
 			continue;
 		if (!copy)
 			copy = copy_contents(page);
@@ -186,7 +181,7 @@ struct page *hscpt_copy_make(struct hscpt_snap *s, pgoff_t index)
 		return page;
 	lock_page(page);
 	copy = hscpt_copy_find(s, index);
-	if (is_dead(s)) {
+	if (hscpt_snap_is_dead(s)) {
 		err = -ESTALE;
 	} else if (!copy && test_bit(index, s->pending)) {
 		copy = copy_contents(page);
@@ -284,12 +279,12 @@ ssize_t hscpt_copy_read(struct hscpt_snap *s, pgoff_t index, size_t off,
 	size_t got;
 
 	if (index >= s->nbits || !test_bit(index, s->set))
-		return is_dead(s) ? -ESTALE : -ENODATA;
+		return hscpt_snap_is_dead(s) ? -ESTALE : -ENODATA;
 	for (;;) {
 		pending = test_bit(index, s->pending);
 		smp_rmb();	/* C1 */
 		page = hscpt_copy_find(s, index);
-		if (is_dead(s)) {
+		if (hscpt_snap_is_dead(s)) {
 			if (page)
 				put_page(page);
 			return -ESTALE;
@@ -306,7 +301,7 @@ ssize_t hscpt_copy_read(struct hscpt_snap *s, pgoff_t index, size_t off,
 			return PTR_ERR(page);
 		got = copy_page_to_iter(page, off, len, to);
 		smp_rmb();	/* C2 */
-		if (test_bit(index, s->pending) && !is_dead(s))
+		if (test_bit(index, s->pending) && !hscpt_snap_is_dead(s))
 			return got ? got : -EFAULT;
 		iov_iter_revert(to, got);
 		cond_resched();

@@ -181,6 +181,12 @@ struct hscpt_snap {
 	u64 gen;
 };
 
+/* Nothing is read from it any more, and nothing kept for it. */
+static inline bool hscpt_snap_is_dead(const struct hscpt_snap *s)
+{
+	return READ_ONCE(s->state) & (BIT(SNAP_STALE) | BIT(SNAP_CLOSED));
+}
+
 /* registry.c: arenas by name */
 int hscpt_registry_add(struct hscpt_arena *a);
 void hscpt_registry_remove(struct hscpt_arena *a);
@@ -222,8 +228,6 @@ unsigned long hscpt_bits_give(const unsigned long *from, unsigned long first,
 			      unsigned long n, unsigned long *to);
 unsigned long hscpt_bits_count(const unsigned long *bits, unsigned long first,
 			       unsigned long n);
-void hscpt_bits_clear(unsigned long *bits, unsigned long first,
-		      unsigned long n);
 int hscpt_bits_to_user(u64 __user *to, const unsigned long *bits,
 		       unsigned long nbits, unsigned long first,
 		       unsigned long n);
@@ -238,7 +242,7 @@ unsigned long hscpt_mmu_protect(struct hscpt_arena *a, unsigned long first,
 /* track.c: from page-table entries to sets */
 int hscpt_track_harvest(struct hscpt_arena *a, unsigned long first,
 			unsigned long n, bool peek, u64 __user *to,
-			u64 *ndirty);
+			u64 __user *ndirty);
 unsigned long hscpt_track_cut(struct hscpt_arena *a, unsigned long top,
 			      bool quiesced);
 void hscpt_track_protect(struct hscpt_arena *a, const unsigned long *set,

@@ -67,39 +67,78 @@ static bool is_forgotten(struct hscpt_snap *s, unsigned long index)
 	return !xa_load(&s->copies, index);
 }
 
-/* An error counts only if nothing was handed out before it. */
-static int drain(struct hscpt_snap *s, struct hscpt_snap_drain *args,
-		 unsigned long first, unsigned long n)
+/*
+ * Hand pages out, or just count them.  Returns the page behind the last one, in
+ * *stop.  An error counts only if nothing was handed out before it.
+ */
+static int hand_out_range(struct hscpt_snap *s, struct hscpt_snap_drain *args,
+			  unsigned long first, unsigned long n,
+			  unsigned long *stop)
 {
 	bool discard = args->flags & HSCPT_DRAIN_DISCARD;
 	unsigned long end = min(first + n, s->nbits);
-	unsigned long index = first;
+	unsigned long index;
 	int err = 0;
 
 	args->npages = 0;
-	args->next = (u64)(first + n) << PAGE_SHIFT;
-	for (; !err; index++) {
+	*stop = first + n;
+	for (index = first;; index++) {
 		index = find_next_bit(s->set, end, index);
 		if (index >= end)
 			return 0;
-		if (!discard && args->npages == args->max_pages)
-			break;
 		if (is_forgotten(s, index))
 			continue;
+		if (!discard && args->npages == args->max_pages)
+			break;
 		if (!discard)
 			err = hand_out(s, args, index, args->npages);
-		else if (s->state & (BIT(SNAP_STALE) | BIT(SNAP_CLOSED)))
+		else if (hscpt_snap_is_dead(s))
 			err = -ESTALE;
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
 		if (err)
 			break;
-		hscpt_copy_forget(s, index);
 		args->npages++;
-		if (fatal_signal_pending(current))
-			err = -EINTR;
 		cond_resched();
 	}
-	args->next = (u64)index << PAGE_SHIFT;
+	*stop = index;
 	return args->npages ? 0 : err;
+}
+
+static void forget_range(struct hscpt_snap *s, unsigned long first,
+			 unsigned long stop)
+{
+	unsigned long end = min(stop, s->nbits);
+	unsigned long index;
+
+	for (index = find_next_bit(s->set, end, first); index < end;
+	     index = find_next_bit(s->set, end, index + 1)) {
+		if (!is_forgotten(s, index))
+			hscpt_copy_forget(s, index);
+		cond_resched();
+	}
+}
+
+/* Nothing is forgotten before the caller knows what it has. */
+static int drain(struct hscpt_snap *s, struct hscpt_snap_drain *args,
+		 unsigned long first, unsigned long n, void __user *arg,
+		 u32 size)
+{
+	unsigned long stop;
+	int err;
+
+	lockdep_assert_held(&s->lock);
+	if (hscpt_snap_is_dead(s))
+		return -ESTALE;
+	err = hand_out_range(s, args, first, n, &stop);
+	if (err)
+		return err;
+	args->next = (u64)stop << PAGE_SHIFT;
+	err = hscpt_args_put(arg, args, sizeof(*args),
+			     offsetof(struct hscpt_snap_drain, npages), size);
+	if (!err)
+		forget_range(s, first, stop);
+	return err;
 }
 
 static int do_drain(struct hscpt_snap *s, void __user *arg)
@@ -124,15 +163,9 @@ static int do_drain(struct hscpt_snap *s, void __user *arg)
 		return err;
 	if (mutex_lock_killable(&s->lock))
 		return -EINTR;
-	if (s->state & (BIT(SNAP_STALE) | BIT(SNAP_CLOSED)))
-		err = -ESTALE;
-	else
-		err = drain(s, &args, first, n);
+	err = drain(s, &args, first, n, arg, size);
 	mutex_unlock(&s->lock);
-	return err ? err :
-		     hscpt_args_put(arg, &args, sizeof(args),
-				    offsetof(struct hscpt_snap_drain, npages),
-				    size);
+	return err;
 }
 
 static int do_commit(struct hscpt_snap *s, void __user *arg)

@@ -26,6 +26,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
+#include <linux/uaccess.h>
 
 #include "fault.h"
 #include "internal.h"
@@ -108,17 +109,19 @@ static int lock_collect(struct hscpt_arena *a, unsigned long top)
  * @n: its length
  * @peek: keep them all the same
  * @to: bitmap of the range; may be NULL when peeking
- * @ndirty: out: how many
+ * @ndirty: how many
  *
  * What cannot be handed out is kept (H4).
  *
  * Return: 0, -EFAULT, -EINTR or -ENOMEM.
  */
 int hscpt_track_harvest(struct hscpt_arena *a, unsigned long first,
-			unsigned long n, bool peek, u64 __user *to, u64 *ndirty)
+			unsigned long n, bool peek, u64 __user *to,
+			u64 __user *ndirty)
 {
 	unsigned long top = min(READ_ONCE(a->top), a->npages);
 	unsigned long within = first < top ? min(n, top - first) : 0;
+	unsigned long sum;
 	int err;
 
 	err = lock_collect(a, top);
@@ -128,14 +131,16 @@ int hscpt_track_harvest(struct hscpt_arena *a, unsigned long first,
 		collect(a, first, within);
 	if (hscpt_mmu_is_portable())
 		up_write(&a->cut);
-	*ndirty = hscpt_bits_count(a->found, first, within);
+	sum = hscpt_bits_count(a->found, first, within);
 	if (to)
 		err = hscpt_bits_to_user(to, a->found, top, first, n);
+	if (!err && put_user(sum, ndirty))
+		err = -EFAULT;
 	if (err || peek)
 		hscpt_bits_give(a->found, first, within, a->soft);
 	if (err)
-		atomic_long_add(*ndirty, &a->nputback);
-	hscpt_bits_clear(a->found, first, within);
+		atomic_long_add(sum, &a->nputback);
+	bitmap_clear(a->found, first, within);
 	atomic_long_inc(&a->nharvest);
 	mutex_unlock(&a->collect);
 	return err;

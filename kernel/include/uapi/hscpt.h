@@ -410,8 +410,9 @@ struct hscpt_snap_bitmap {
  *
  * A page that was handed out is forgotten: its copy is freed, and a write to
  * it costs no copy any more.  Forgetting is not committing: ABORT reports it
- * as modified all the same.  EFAULT: nothing was handed out; if some pages
- * were before the fault, the call succeeds with these.  ESTALE as pread().
+ * as modified all the same.  EFAULT: nothing was forgotten; if some pages were
+ * handed out before the fault, the call succeeds with these.  ESTALE as
+ * pread().
  */
 struct hscpt_snap_drain {
 	__u32 size;
@@ -450,6 +451,7 @@ struct hscpt_snap_commit {
  * @nputback: out: pages put back; those of FULL that were not modified are not
  *
  * Closing the last descriptor and mapping does the same.  ESTALE: closed.
+ * EFAULT: it is aborted all the same.
  */
 struct hscpt_snap_abort {
 	__u32 size;
