@@ -29,4 +29,4 @@ tests_vm_tap_races_LDFLAGS = -all-static -pthread
 
 EXTRA_DIST += tests/vm/trees.sh tests/vm/boot.sh tests/vm/init \
 	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/debug.sh \
-	tests/vm/debug.config tests/vm/check.sh
+	tests/vm/debug.config tests/vm/check.sh tests/vm/broken.sh

@@ -107,7 +107,7 @@ wait_for(atomic_bool *flag)
 static bool
 changes(struct stage *s, const struct snap *snap)
 {
-	uint64_t before[WORDS], after[WORDS];
+	static uint64_t before[WORDS], after[WORDS];
 
 	must(pread(snap->fd, before, PAGE, 0) == (ssize_t)PAGE, "pread()");
 	sleep_ms(2 * DELAY_MS);
