@@ -460,7 +460,7 @@ int hsfdkind(const struct hs_fd_kind *k);
  * pending: nothing is taken.
  */
 int hssigreg(int signo);
-/* The opposite.  HS_EMISUSE: it is not registered. */
+/* The opposite.  HS_EMISUSE: not registered, or a registered timer sends it. */
 int hssigunreg(int signo);
 
 /*

@@ -464,6 +464,29 @@ next_timer(const struct hs_store *s, uint64_t key, struct hs_store_rec *rec,
 	return rc;
 }
 
+int
+hs_timer_check_unused(const struct hs_store *s, int signo)
+{
+	struct hs_store_rec rec = { .key = 0 };
+	struct timer t;
+	int rc;
+
+	for (uint64_t key = 0; (rc = next_timer(s, key, &rec, &t)) == 1;
+	     key = rec.key + 1) {
+		if (rec.key <= LAST_ITIMER && itimer_signals[rec.key] == signo)
+			return hs_why(HS_EMISUSE,
+			    "hssigunreg: signal %d is what %s sends: call "
+			    "hsitimerunreg() first",
+			    signo, itimer_names[rec.key]);
+		if (t.signo == (uint32_t)signo)
+			return hs_why(HS_EMISUSE,
+			    "hssigunreg: signal %d is what the timer in %p "
+			    "sends: call hstimerunreg() first",
+			    signo, (void *)(uintptr_t)rec.key);
+	}
+	return rc;
+}
+
 static int
 query_timers(struct hs_store *s)
 {

@@ -44,6 +44,9 @@ HS_MUST_CHECK int hs_timer_add(struct hs_store *s, void *slot, int clock,
     const struct sigevent *ev);
 HS_MUST_CHECK int hs_timer_del(struct hs_store *s, void *slot);
 
+/* Does no timer send signo?  HS_EMISUSE. */
+HS_MUST_CHECK int hs_timer_check_unused(const struct hs_store *s, int signo);
+
 /* Let those run that were restored (M1); s may be NULL if none were. */
 void hs_timer_arm(const struct hs_store *s);
 

@@ -333,6 +333,14 @@ timer_refusals_say_what_to_do(void)
 	CU_ASSERT(says("no timer is registered in"));
 	CU_ASSERT_EQUAL(hstimerreg(slot, CLOCK_MONOTONIC, &ev), 0);
 	CU_ASSERT_EQUAL(hscpt(HS_HELD, NULL), 0);
+	/* Without its signal it would kill the spare. */
+	CU_ASSERT_EQUAL(hssigunreg(RT), HS_EMISUSE);
+	CU_ASSERT(says("sends: call hstimerunreg() first"));
+	CU_ASSERT_EQUAL(hsitimerreg(ITIMER_REAL), 0);
+	CU_ASSERT_EQUAL(hssigunreg(SIGALRM), HS_EMISUSE);
+	CU_ASSERT(says("ITIMER_REAL sends: call hsitimerunreg() first"));
+	CU_ASSERT_EQUAL(hsitimerunreg(ITIMER_REAL), 0);
+	CU_ASSERT_EQUAL(hssigunreg(SIGALRM), 0);
 	/* Deleted, or another one, without a word. */
 	here = *slot;
 	CU_ASSERT_EQUAL(timer_delete(here), 0);
