@@ -14,4 +14,11 @@
  */
 int hs_fdhigh_move(int fd);
 
+/*
+ * The first of the numbers that the library moves its own to, and the last:
+ * 1.  They are as the limit was at the first hs_fdhigh_move(), that is in
+ * hsinit(), where a spare's are chosen, too.  0: there was none, or no room.
+ */
+int hs_fdhigh_range(int *first, int *last);
+
 #endif

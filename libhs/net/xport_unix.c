@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fdhigh.h"
+
 /* A skb of this size and its overhead fit in the default send buffer twice. */
 #define UNIX_MAX_BYTES (64u << 10)
 /* Asked for; the kernel gives what net.core.wmem_max allows. */
@@ -281,8 +283,8 @@ hs_xport_unix_open(struct hs_xport **out, int fd, struct hs_xport_addr self,
 	u->own_tail = &u->own;
 	u->sock = fd;
 	/* Primed: the first view is due. */
-	u->event = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-	u->epoll = epoll_create1(EPOLL_CLOEXEC);
+	u->event = hs_fdhigh_move(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK));
+	u->epoll = hs_fdhigh_move(epoll_create1(EPOLL_CLOEXEC));
 	rc = u->event < 0 || u->epoll < 0 ? -errno : 0;
 	if (rc == 0)
 		rc = watch_fd(u, u->event);

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fdhigh.h"
 #include "base/why.h"
 #include "state/fd_app.h"
 #include "state/fd_info.h"
@@ -80,8 +81,8 @@ check_same(struct hs_fd_reg *d)
 	    (is_anonymous(&st) && d->app == NULL &&
 		d->ops->probe(d->fd, &st) != 1))
 		return hs_why(HS_EFD,
-		    "fd %d was registered as a %s and is now another file: "
-		    "call hsfdunreg(%d) before close(), hsfdreg() after open()",
+		    "fd %d (%s) is now another file than was registered: call "
+		    "hsfdunreg(%d) before close(), hsfdreg() after open()",
 		    d->fd, d->ops->name, d->fd);
 	d->st = st;
 	if (d->as != d->fd) {
@@ -175,15 +176,35 @@ lead_sharers(struct hs_fd_reg *d)
 	d->as = d->fd;
 }
 
+/* What is taken on a spare when its descriptors come back. */
+static int
+check_number(int fd)
+{
+	int first, last;
+
+	if (!hs_fdhigh_range(&first, &last) || fd < first || fd > last)
+		return 0;
+	return hs_why(HS_EFD,
+	    "hsfdreg(%d): a spare has the library's own descriptors at %d to "
+	    "%d: register a lower number, which dup2() makes, or raise the "
+	    "limit of open files for all nodes",
+	    fd, first, last);
+}
+
 static int
 fill_entry(struct hs_fd_reg *d, unsigned how)
 {
 	int rc;
 
+	rc = check_number(d->fd);
+	if (rc < 0)
+		return rc;
 	d->how = how;
 	if (fstat(d->fd, &d->st) < 0)
-		return hs_why(HS_EFD, "hsfdreg(%d): %s", d->fd,
-		    hs_err_text(-errno));
+		return hs_why(HS_EFD,
+		    "hsfdreg(%d): %s: register it once it is open, and before "
+		    "it is closed",
+		    d->fd, hs_err_text(-errno));
 	rc = read_flags(d);
 	if (rc < 0)
 		return rc;

@@ -2,9 +2,11 @@
 #include "state/fd_content.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,12 +108,30 @@ refuse_size(const struct hs_fd_reg *d)
 	    d->fd, (long long)d->st.st_size, HS_FD_CONTENT_MAX);
 }
 
+/* The kernel makes its content when it is read: its size says nothing. */
+static bool
+is_made(const struct hs_fd_reg *d)
+{
+	struct statfs fs;
+
+	return fstatfs(d->fd, &fs) == 0 &&
+	    (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC ||
+		fs.f_type == CGROUP2_SUPER_MAGIC ||
+		fs.f_type == DEBUGFS_MAGIC || fs.f_type == TRACEFS_MAGIC);
+}
+
 int
 hs_fd_content_check(const struct hs_fd_reg *d)
 {
 	int fd;
 
-	if ((uint64_t)d->st.st_size > HS_FD_CONTENT_MAX)
+	if (is_made(d))
+		return hs_why(HS_EFD,
+		    "fd %d: the kernel makes the file's content when it is "
+		    "read, on each node its own: register it with how 0",
+		    d->fd);
+	if (d->how == HS_FD_CONTENT &&
+	    (uint64_t)d->st.st_size > HS_FD_CONTENT_MAX)
 		return refuse_size(d);
 	fd = open_reader(d);
 	if (fd < 0)

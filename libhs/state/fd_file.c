@@ -66,7 +66,7 @@ check_file(struct hs_fd_reg *d)
 		    "hsfdreg(%d): how must be 0 for a device", d->fd);
 	rc =
 	    hs_fd_path_find(d, path, d->how == HS_FD_CONTENT ? &deleted : NULL);
-	if (rc == 0 && d->how == HS_FD_CONTENT)
+	if (rc == 0 && d->how != 0)
 		rc = hs_fd_content_check(d);
 	return rc;
 }

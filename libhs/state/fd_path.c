@@ -19,8 +19,18 @@ refuse_deleted(const struct hs_fd_reg *d, const char *path)
 {
 	return hs_why(HS_EFD,
 	    "fd %d: %s was deleted, so a spare cannot open it: call "
-	    "hsfdunreg(%d), or register files with HS_FD_CONTENT",
-	    d->fd, path, d->fd);
+	    "hsfdunreg(%d)%s",
+	    d->fd, path, d->fd,
+	    S_ISREG(d->st.st_mode) ? ", or register it with HS_FD_CONTENT"
+				   : "");
+}
+
+/* Below a process's directory of /proc, which another process has not. */
+static bool
+is_of_process(const char *path)
+{
+	return strncmp(path, "/proc/", 6) == 0 && path[6] >= '1' &&
+	    path[6] <= '9';
 }
 
 static int
@@ -55,6 +65,11 @@ hs_fd_path_find(const struct hs_fd_reg *d, char path[HS_FD_PATH_BYTES],
 		return hs_why(HS_EFD,
 		    "fd %d: no path of this process leads to it (%s): open it "
 		    "anew after HS_RESTORED",
+		    d->fd, path);
+	if (is_of_process(path))
+		return hs_why(HS_EFD,
+		    "fd %d: %s tells of one process, which stays behind: open "
+		    "it anew after HS_RESTORED",
 		    d->fd, path);
 	if (deleted != NULL)
 		*deleted = d->st.st_nlink == 0;

@@ -72,6 +72,24 @@ make_pair(struct end *a, struct end *b)
 	    0);
 }
 
+/* A program may give low numbers a meaning: dup2(fd, 3). */
+static void
+low_numbers_stay_free(void)
+{
+	const int free_before = dup(0);
+	struct end a, b;
+	int fd;
+
+	(void)close(free_before);
+	make_pair(&a, &b);
+	/* The pair's own two are the caller's. */
+	fd = dup(0);
+	CU_ASSERT_EQUAL(fd, free_before + 2);
+	(void)close(fd);
+	hs_xport_close(&a.x);
+	hs_xport_close(&b.x);
+}
+
 static int
 readable(const struct end *e)
 {
@@ -217,8 +235,9 @@ no_corosync_is_told(void)
 	CU_ASSERT_PTR_NULL(x);
 }
 
-HS_SUITE(net_unix, HS_TEST(both_see_the_view_then_the_messages),
-    HS_TEST(callback_may_send), HS_TEST(end_of_the_peer_is_a_view),
+HS_SUITE(net_unix, HS_TEST(low_numbers_stay_free),
+    HS_TEST(both_see_the_view_then_the_messages), HS_TEST(callback_may_send),
+    HS_TEST(end_of_the_peer_is_a_view),
     HS_TEST(full_socket_says_again_and_loses_nothing),
     HS_TEST(dispatch_keeps_to_its_bound), HS_TEST(bad_lengths_are_refused),
     HS_TEST(no_corosync_is_told))

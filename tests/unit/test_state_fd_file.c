@@ -346,7 +346,7 @@ what_cannot_come_back_is_refused(void)
 	fd = open(in_dir("a"), O_RDONLY);
 	expect_refusal(fd, HS_FD_CONTENT | HS_FD_SAME, HS_EMISUSE, "either");
 	(void)unlink(in_dir("a"));
-	expect_refusal(fd, 0, HS_EFD, "register files with HS_FD_CONTENT");
+	expect_refusal(fd, 0, HS_EFD, "register it with HS_FD_CONTENT");
 	write_file("a", "another");
 	(void)link(in_dir("a"), in_dir("b"));
 	(void)close(fd);
@@ -407,7 +407,7 @@ a_number_that_changed_is_found(void)
 	other = open(in_dir("b"), O_RDONLY);
 	CU_ASSERT_EQUAL(dup2(other, fd), fd);
 	CU_ASSERT_EQUAL(state_query(), HS_EFD);
-	CU_ASSERT(state_says("is now another file"));
+	CU_ASSERT(state_says("(file) is now another file than was "));
 	CU_ASSERT_EQUAL(hs_fd_unregister(state_store(), fd), 0);
 	CU_ASSERT_EQUAL(hs_fd_register(fd, 0), 0);
 	CU_ASSERT_EQUAL(state_query(), 0);

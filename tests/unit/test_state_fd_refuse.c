@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fdhigh.h"
 #include "state/fd_ops.h"
 #include "tests/forbid.h"
 #include "tests/unit/state_tools.h"
@@ -332,6 +333,56 @@ no_path(void)
 	    refused(pid, "open it anew after HS_RESTORED");
 }
 
+/* It would be another process's, or none, on a spare. */
+static bool
+files_of_a_process(void)
+{
+	const int maps = open("/proc/self/maps", O_RDONLY);
+	const int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+
+	return refused(maps, "which stays behind: open it anew") &&
+	    refused(dir, "which stays behind: open it anew");
+}
+
+/* What is read is not what fstat(2) says of it. */
+static bool
+files_of_the_kernel(void)
+{
+	const int proc = open("/proc/meminfo", O_RDONLY);
+	const int sys = open("/sys/kernel/uevent_seqnum", O_RDONLY);
+	const char *why = "makes the file's content when it is read";
+
+	return refused_so(proc, HS_FD_CONTENT, HS_EFD, why) &&
+	    refused_so(proc, HS_FD_SAME, HS_EFD, why) &&
+	    (sys < 0 || refused_so(sys, HS_FD_CONTENT, HS_EFD, why)) &&
+	    hs_fd_register(proc, 0) == 0;
+}
+
+static bool
+deleted_directories(void)
+{
+	char name[] = "/tmp/hotspare-unit.XXXXXX";
+	int fd;
+
+	if (mkdtemp(name) == NULL)
+		return false;
+	fd = open(name, O_RDONLY | O_DIRECTORY);
+	return rmdir(name) == 0 && refused(fd, "was deleted") &&
+	    !state_says("HS_FD_CONTENT");
+}
+
+static bool
+numbers_of_the_library(void)
+{
+	const int high = hs_fdhigh_move(open("/dev/null", O_RDONLY));
+	int first, last;
+
+	return hs_fdhigh_range(&first, &last) && high >= first &&
+	    high <= last && refused(high, "register a lower number, which") &&
+	    dup2(high, first - 1) == first - 1 &&
+	    hs_fd_register(first - 1, 0) == 0;
+}
+
 static bool
 a_terminal_of_a_session(void)
 {
@@ -363,6 +414,10 @@ what_leads_elsewhere_is_refused(void)
 {
 	in_child(a_long_path);
 	in_child(no_path);
+	in_child(files_of_a_process);
+	in_child(files_of_the_kernel);
+	in_child(deleted_directories);
+	in_child(numbers_of_the_library);
 	in_child(a_terminal_of_a_session);
 	in_child(signals_to_a_process);
 }
