@@ -9,6 +9,9 @@
 
 #include "base/place.h"
 
+/* A lock, and what to do with it. */
+#define DOING_BYTES (HS_PARK_TELL_BYTES + 32)
+
 #define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 
 /* One line of a file of /proc/self/task/TID; "" if there is none. */
@@ -58,9 +61,9 @@ hs_park_tell_lock(const struct hs_park_held *h, char buf[HS_PARK_TELL_BYTES])
 	    kind != NULL ? kind : "lock", called, LOAD(&h->lock), place);
 }
 
-/* What the kernel knows of a thread that does not come. */
-static void
-tell_doing(const struct hs_park_thread *t, char buf[HS_PARK_TELL_BYTES])
+/* The system call in which the kernel sees it; -1: none, it runs. */
+static long
+find_call(const struct hs_park_thread *t)
 {
 	char call[HS_PARK_TELL_BYTES];
 	char *end;
@@ -68,38 +71,46 @@ tell_doing(const struct hs_park_thread *t, char buf[HS_PARK_TELL_BYTES])
 
 	read_task(t->tid, "syscall", call, sizeof(call));
 	number = strtol(call, &end, 10);
-	if (end == call)
-		(void)snprintf(buf, HS_PARK_TELL_BYTES,
-		    "it runs; call "
-		    "hssafepoint() in its loop");
-	else
-		(void)snprintf(buf, HS_PARK_TELL_BYTES,
-		    "it waits in system call %ld; call hsblock() before and "
-		    "hsunblock() after what waits",
+	return end == call ? -1 : number;
+}
+
+/* What a thread that does not come does, and is to do instead. */
+static void
+tell_doing(const struct hs_park_thread *t, char buf[DOING_BYTES])
+{
+	const unsigned locks = LOAD(&t->self->locks);
+	const long number = find_call(t);
+	char lock[HS_PARK_TELL_BYTES], what[48] = "runs";
+
+	if (number >= 0)
+		(void)snprintf(what, sizeof(what), "waits in system call %ld",
 		    number);
+	if (locks != 0) {
+		hs_park_tell_lock(&t->held[locks - 1], lock);
+		(void)snprintf(buf, DOING_BYTES, "holds %s; release it sooner",
+		    lock);
+	} else if (LOAD(&t->self->busy) > LOAD(&t->self->base))
+		(void)snprintf(buf, DOING_BYTES,
+		    "%s between hsenter() and hsleave(); leave sooner", what);
+	else
+		(void)snprintf(buf, DOING_BYTES, "%s; call %s", what,
+		    number < 0 ? "hssafepoint() in its loop"
+			       : "hsblock() before and hsunblock() after what "
+				 "waits");
 }
 
 void
 hs_park_tell_late(const struct hs_park_thread *t, int ms,
     char line[HS_WHY_BYTES])
 {
-	char who[HS_PARK_TELL_BYTES], doing[HS_PARK_TELL_BYTES];
-	const unsigned locks = LOAD(&t->self->locks);
-	const char *region = "";
+	char who[HS_PARK_TELL_BYTES], doing[DOING_BYTES];
 
 	hs_park_tell_name(t, who);
-	if (locks != 0)
-		hs_park_tell_lock(&t->held[locks - 1], doing);
-	else {
-		tell_doing(t, doing);
-		if (LOAD(&t->self->busy) > LOAD(&t->self->base))
-			region = "is between hsenter() and hsleave(); ";
-	}
+	tell_doing(t, doing);
 	(void)snprintf(line, HS_WHY_BYTES,
-	    "hscpt: %s came to no safepoint within %d ms: it %s%s%s", who, ms,
-	    locks != 0 ? "holds " : region, doing,
-	    locks != 0 ? "; release it sooner, or raise hsthreadtimeout()"
-		       : ", or raise hsthreadtimeout()");
+	    "hscpt: %s came to no safepoint within %d ms: it %s, or raise "
+	    "hsthreadtimeout()",
+	    who, ms, doing);
 }
 
 void

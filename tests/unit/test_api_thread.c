@@ -249,9 +249,12 @@ name_the_late(void)
 	struct worker region = { .turn = long_region_turn, .once = true };
 
 	CU_ASSERT(before == 1000);
-	expect_late(&spins, "thread \"spinner\" (", "call hssafepoint()");
-	expect_late(&waits, "thread \"sleeper\" (", "call hsblock()");
-	expect_late(&region, "thread \"", "between hsenter() and hsleave()");
+	expect_late(&spins, "thread \"spinner\" (",
+	    "ms: it runs; call hssafepoint() in its loop, or raise ");
+	expect_late(&waits, "thread \"sleeper\" (",
+	    "ms: it waits in system call ");
+	expect_late(&region, "thread \"",
+	    "between hsenter() and hsleave(); leave sooner, or raise ");
 	CU_ASSERT_EQUAL(hsthreadtimeout(before), 40);
 	CU_ASSERT_EQUAL(hsthreadtimeout(-2), HS_EMISUSE);
 }
