@@ -138,15 +138,18 @@ struct hs_options {
  * unprotected.  opt may be NULL.  Call it before the program opens
  * sockets or starts threads that it would not want on an idle spare.
  *
- * Errors: HS_EADDR, HS_ETRACK, HS_EAGENT, HS_EINCOMPATIBLE, HS_EMISUSE,
- * -ENOMEM.  One line that says what to do next is kept for hsmessage() and told
- * to the agent.
+ * Errors: HS_EADDR, HS_ETRACK, HS_EAGENT, HS_EINCOMPATIBLE, HS_ECORRUPT,
+ * HS_EMISUSE, HS_ESTATE, -ENOMEM, and where what was registered cannot be
+ * brought back, HS_EFD, HS_ECODE or -errno.  One line that says what to do next
+ * is kept for hsmessage() and told to the agent.
  */
 int hsinit(const struct hs_options *opt);
 
 /*
  * Flush what is in flight (for up to timeout_ms), end the checkpointing
  * and unmap checkpoint memory.  For orderly ends; a program need not call it.
+ * HS_ELOCK: the thread holds a lock, which would be gone with the memory, or is
+ * in a region; nothing is done.
  */
 int hsfini(int timeout_ms);
 
@@ -620,11 +623,11 @@ const char *hsversion(void);
  * safepoint, and it is part of them.  In a restored program hsthreadstart()
  * makes it anew, with the name, stack size, blocked signals, scheduling and
  * CPUs that it has now; it begins with fn(arg), and finds in checkpoint memory
- * how far it was.  name has 1 to 15 bytes.  arg is NULL or in checkpoint
- * memory; fn is in the program or a shared object that has a build-id.  The
- * thread is unregistered when it ends, or by hsthreadunreg(), which is due
- * before hsfini().  In one that is registered as the same already, as those are
- * that hsthreadstart() made, nothing happens: 0.
+ * how far it was.  name has 1 to 15 bytes, and no control characters.  arg is
+ * NULL or in checkpoint memory; fn is in the program or a shared object that
+ * has a build-id.  The thread is unregistered when it ends, or by
+ * hsthreadunreg(), which is due before hsfini().  In one that is registered as
+ * the same already, as those are that hsthreadstart() made, nothing happens: 0.
  *
  * fn NULL: only wait for the thread (say, the one that runs main()); whoever
  * makes it in a restored program registers it again.

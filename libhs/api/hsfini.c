@@ -3,6 +3,7 @@
 #include "ckpt/ckpt.h"
 #include "ckpt/extra.h"
 #include "state/hook.h"
+#include "state/park.h"
 
 int
 hsfini(int timeout_ms)
@@ -13,6 +14,8 @@ hsfini(int timeout_ms)
 	if (c == NULL)
 		return HS_ESTATE;
 	rc = hs_hook_refuse("hsfini");
+	if (rc == 0)
+		rc = hs_park_check("hsfini");
 	if (rc < 0)
 		return rc;
 	hs_extra_end(c);

@@ -24,9 +24,13 @@ check_name(const char *name)
 {
 	size_t len = name != NULL ? strnlen(name, HS_THREAD_NAME_BYTES) : 0;
 
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+			len = 0;
 	if (len == 0 || len == HS_THREAD_NAME_BYTES)
 		return hs_why(HS_EMISUSE,
-		    "hsthreadreg: a thread's name has 1 to %d bytes",
+		    "hsthreadreg: a thread's name has 1 to %d bytes, and no "
+		    "control characters",
 		    HS_THREAD_NAME_BYTES - 1);
 	return 0;
 }

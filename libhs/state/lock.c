@@ -119,6 +119,13 @@ refuse_dead(const struct lock *l)
 	return refuse(HS_ELOCK, l, text);
 }
 
+static int
+refuse_own(const struct lock *l)
+{
+	return refuse(HS_EMISUSE, l,
+	    "is held by this thread already: unlock it first");
+}
+
 /* ---- mutexes ---- */
 
 static unsigned
@@ -141,8 +148,7 @@ wait_mutex(const struct lock *l)
 			continue;
 		}
 		if ((v & ~WAITERS) == own_tid())
-			return refuse(HS_EMISUSE, l,
-			    "is held by this thread already");
+			return refuse_own(l);
 		if ((v & WAITERS) == 0 && !swap(l->word, v, v | WAITERS))
 			continue;
 		v |= WAITERS;
@@ -310,7 +316,7 @@ take_rw_slowly(int rc, struct hs_rwlock *rw, const struct rw_call *call,
 		return rc;
 	/* Read twice would be deadlock as soon as somebody wants to write. */
 	if (rc == 0 && hs_held_has(l.word))
-		rc = refuse(HS_EMISUSE, &l, "is held by this thread already");
+		rc = refuse_own(&l);
 	else if (rc == 0)
 		rc = call->wait ? wait_rw(rw, &l, call) : -EBUSY;
 	if (rc == 0 && call->take == try_write)

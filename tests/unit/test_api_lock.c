@@ -295,7 +295,8 @@ misuse_is_refused(void)
 	expect_message("hsmutexunlock: mutex accounts (0x", "is not locked");
 	CU_ASSERT_EQUAL(hsmutexlock(&s.m), 0);
 	CU_ASSERT_EQUAL(hsmutexlock(&s.m), HS_EMISUSE);
-	expect_message("hsmutexlock: mutex accounts", "by this thread already");
+	expect_message("hsmutexlock: mutex accounts",
+	    "by this thread already: unlock it first");
 	worker_start(&w);
 	worker_join(&w);
 	CU_ASSERT_EQUAL(w.rc, HS_EMISUSE);

@@ -102,6 +102,7 @@ with_a_lock_all_name_it(void)
 	expect_all(UINT32_MAX, HS_ELOCK, "thread \"");
 	expect(hsfdreg(0, 0), HS_ELOCK, "holds mutex \"theirs\" (0x");
 	expect(hsfdreg(0, 0), HS_ELOCK, "; unlock it first");
+	expect(hsfini(0), HS_ELOCK, "hsfini: thread \"");
 	CU_ASSERT_EQUAL(hsmutexunlock(&m), 0);
 	CU_ASSERT_EQUAL(hsenter(), 0);
 	expect(hsfdreg(0, 0), HS_ELOCK, "call hsleave() first");
@@ -242,6 +243,8 @@ the_rest(void)
 	    "hsthreadunreg: this thread is not registered");
 	expect(hsthreadreg("sixteen bytes ..", NULL, NULL), HS_EMISUSE,
 	    "a thread's name has 1 to 15 bytes");
+	expect(hsthreadreg("a\nb", NULL, NULL), HS_EMISUSE,
+	    "and no control characters");
 	expect(hsthreadreg("t", do_nothing, &code), HS_EMISUSE,
 	    "allocate it with hsmalloc()");
 }
