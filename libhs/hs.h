@@ -193,8 +193,9 @@ void *hsfind(const char *name);
  * in time, or the lock rule is broken (see Threads, below); nothing was taken,
  * and hsmessage() has a line.
  *
- * With HS_NOWAIT, should the cluster's messaging break, what was on its way is
- * given up, and the next checkpoint says all of it: so take one again when an
+ * With HS_NOWAIT, should the cluster's messaging break, or with tracker "kmod"
+ * memory run out meanwhile, what was on its way is given up, and the next
+ * checkpoint says all of it: so take one again when an
  * earlier one is overdue.
  *
  * Without an agent: returns 0 for HS_SEALED and HS_SENT and HS_ENOSPARE for

@@ -173,7 +173,7 @@ wait_level(struct hs_ckpt *c, uint64_t epoch, unsigned how,
 	pthread_mutex_lock(&c->lock);
 	for (;;) {
 		rc = judge_level(c, epoch, how);
-		if (rc == NOT_YET && retake && c->want_full)
+		if (rc == NOT_YET && retake && (c->want_full || c->want_again))
 			rc = RETAKE;
 		if (rc != NOT_YET)
 			break;

@@ -3,8 +3,9 @@
  * Checkpointing of one arena: what hs.h's calls do, without errno.
  *
  * E1  base <= held <= sent <= sealed: epochs, each only grows.
- * E2  What was sealed never changes: it is sent as it was copied, or given up
- *     whole, and then the next epoch is a full one.
+ * E2  What was sealed never changes: it is sent as it was then, or given up
+ *     whole, and then the next epoch is a full one; or, if none of it was
+ *     copied yet (cut.h), says all of it.
  * E3  An epoch is held only by acks that carry its lineage digest, only while
  *     the agent's policy allows it, and never once fenced.
  * E4  Epochs are copied, queued, encoded and sent in the order of their

@@ -11,6 +11,8 @@
  *   io     the transport, the encoder and the link's receiving end: x, send,
  *          twin (whose buffers may be taken and given without it).
  *
+ *   cut    cut_snap and its copying; its owner may have seal or io.
+ *
  *   lock   all the rest that changes; held for a few instructions, never
  *          across a system call that may wait.  Innermost.
  *
@@ -84,6 +86,10 @@ struct hs_ckpt {
 	struct hs_store *store;	/* NULL: nothing was registered */
 	struct hs_pageset *set;	/* collected, and not copied yet */
 
+	/* cut */
+	pthread_mutex_t cut;
+	struct hs_seal_snap *cut_snap;	/* sealed, to be copied; or NULL */
+
 	/* io */
 	pthread_mutex_t io;
 	struct hs_xport *x;
@@ -97,6 +103,7 @@ struct hs_ckpt {
 	bool stop;
 	bool agent_gone;
 	bool want_full;		/* the next epoch must say everything */
+	bool want_again;	/* the newest was given up (cut.h, U3) */
 	uint64_t full_epoch;	/* newest full one sealed */
 	uint64_t full_off;	/* stream bytes up to the end of one, sent */
 	uint64_t sealed;

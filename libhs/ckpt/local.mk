@@ -6,6 +6,7 @@ libhsckpt_la_SOURCES += libhs/ckpt/ack.c libhs/ckpt/ack.h
 libhsckpt_la_SOURCES += libhs/ckpt/ckpt.c libhs/ckpt/ckpt.h
 libhsckpt_la_SOURCES += libhs/ckpt/crew.c libhs/ckpt/crew.h
 libhsckpt_la_SOURCES += libhs/ckpt/impl.h
+libhsckpt_la_SOURCES += libhs/ckpt/cut.c libhs/ckpt/cut.h
 libhsckpt_la_SOURCES += libhs/ckpt/drive.c libhs/ckpt/drive.h
 libhsckpt_la_SOURCES += libhs/ckpt/extra.c libhs/ckpt/extra.h
 libhsckpt_la_SOURCES += libhs/ckpt/ident.c libhs/ckpt/ident.h

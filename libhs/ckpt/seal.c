@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "ckpt/cut.h"
 #include "ckpt/extra.h"
 #include "ckpt/impl.h"
 #include "mem/copy.h"
@@ -31,8 +32,8 @@ struct stage {
 	uint8_t *buf[STAGE_BATCH];
 };
 
-static int
-grow_snap(struct hs_seal_snap *s, size_t n)
+int
+hs_seal_grow(struct hs_seal_snap *s, size_t n)
 {
 	uint32_t *page;
 	uint8_t **buf;
@@ -66,8 +67,9 @@ get_snap(struct hs_ckpt *c)
 	if (s == NULL)
 		return NULL;
 	s->next = NULL;
+	s->lost = false;
 	s->n = 0;
-	if (grow_snap(s, SNAP_PAGES) < 0) {
+	if (hs_seal_grow(s, SNAP_PAGES) < 0) {
 		hs_seal_free(s);
 		return NULL;
 	}
@@ -87,6 +89,7 @@ hs_seal_drop(struct hs_ckpt *c, struct hs_seal_snap *s)
 {
 	size_t idle = 0;
 
+	hs_cut_drop(c, s);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->buf[i] != NULL)
 			hs_twin_give(c->twin, s->buf[i]);
@@ -149,7 +152,7 @@ copy_pages(struct hs_ckpt *c, struct hs_seal_snap *s)
 	hs_copy_fn *copy = hs_copy_choose(n);
 	int rc;
 
-	rc = grow_snap(s, n);
+	rc = hs_seal_grow(s, n);
 	st.left = n;
 	while (rc == 0 && hs_pageset_next(c->set, page, &page)) {
 		const uint8_t *from = base + page * PAGE;
@@ -187,6 +190,21 @@ collect_pages(struct hs_ckpt *c, bool full)
 	return rc;
 }
 
+static int
+collect_and_copy(struct hs_ckpt *c, struct hs_seal_snap *s, size_t room,
+    size_t *need)
+{
+	int rc;
+
+	rc = collect_pages(c, s->full);
+	*need = hs_pageset_count(c->set) * PAGE;
+	if (rc == 0)
+		rc = *need > room ? RETAKE : copy_pages(c, s);
+	if (rc == 0)
+		hs_pageset_clear(c->set);
+	return rc;
+}
+
 /*
  * The pause.  room: bytes that may be staged.  *need is what they are.  0: s is
  * sealed, or has no pages because none changed; RETAKE: no room.
@@ -194,17 +212,19 @@ collect_pages(struct hs_ckpt *c, bool full)
 static int
 pause_copy(struct hs_ckpt *c, struct hs_seal_snap *s, size_t room, size_t *need)
 {
-	int rc;
+	int rc = -ENOTSUP;
 
 	hs_arena_lock(c->arena);
-	rc = collect_pages(c, s->full);
-	*need = hs_pageset_count(c->set) * PAGE;
 	s->used_bytes = hs_arena_used(c->arena);
-	if (rc == 0)
-		rc = *need > room ? RETAKE : copy_pages(c, s);
+	/* Pages that were collected already are in no cut. */
+	if (s->cut && hs_pageset_count(c->set) == 0) {
+		rc = hs_cut_take(c, s, room, need);
+		if (rc == 0 && *need > room)
+			rc = RETAKE;
+	}
+	if (rc < 0)
+		rc = collect_and_copy(c, s, room, need);
 	hs_arena_unlock(c->arena);
-	if (rc == 0)
-		hs_pageset_clear(c->set);
 	return rc;
 }
 
@@ -246,7 +266,7 @@ queue_snap(struct hs_ckpt *c, struct hs_seal_snap *s, uint64_t pause_ns)
 	/* The stream broke during the pause: the delta has no base. */
 	if (c->want_full && !s->full)
 		return RETAKE;
-	c->want_full = false;
+	c->want_full = c->want_again = false;
 	c->count.pause_ns_last = pause_ns;
 	if (pause_ns > c->count.pause_ns_max)
 		c->count.pause_ns_max = pause_ns;
@@ -270,16 +290,18 @@ seal_epoch(struct hs_ckpt *c, uint64_t *epoch, size_t *need)
 	struct hs_seal_snap *s;
 	uint64_t pause_ns;
 	size_t room;
-	bool first;
+	bool news;
 	int rc;
 
 	s = get_snap(c);
 	if (s == NULL)
 		return -ENOMEM;
+	hs_cut_settle(c);					/* U1 */
 	pthread_mutex_lock(&c->lock);
 	s->full = c->want_full;
+	s->cut = hs_cut_pays(c, s);
 	/* Of an image nobody has told us yet who holds it. */
-	first = c->sealed == c->role.base_epoch;
+	news = c->sealed == c->role.base_epoch || c->want_again;
 	*epoch = c->sealed;
 	if (c->inflight_bytes == 0)
 		room = SIZE_MAX;
@@ -290,7 +312,7 @@ seal_epoch(struct hs_ckpt *c, uint64_t *epoch, size_t *need)
 	pthread_mutex_unlock(&c->lock);
 
 	rc = stop_and_copy(c, s, room, need, &pause_ns);
-	if (rc == 0 && (s->n > 0 || first)) {
+	if (rc == 0 && (s->n > 0 || news)) {
 		pthread_mutex_lock(&c->lock);
 		rc = queue_snap(c, s, pause_ns);
 		if (rc == 0) {

@@ -18,11 +18,14 @@ struct hs_seal_snap {
 	struct hs_seal_snap *next;
 	uint64_t epoch;
 	bool full;
+	bool cut;		/* to be copied after the pause, if it can */
+	bool lost;		/* given up before it was copied (cut.h) */
 	size_t used_bytes;	/* of the arena */
 	size_t n;
 	size_t cap;		/* of page[] and buf[] */
 	uint32_t *page;		/* ascending */
-	uint8_t **buf;		/* NULL: all zero, or handed on to the twin */
+	uint8_t **buf;		/* NULL: all zero, handed on to the twin, or
+				   not copied yet (cut.h) */
 };
 
 /*
@@ -38,6 +41,8 @@ HS_MUST_CHECK int hs_seal_take(struct hs_ckpt *c, unsigned how,
 
 /* Give back what s owns; s itself is used again.  c->lock is not held. */
 void hs_seal_drop(struct hs_ckpt *c, struct hs_seal_snap *s);
+/* Room for n pages; -ENOMEM. */
+HS_MUST_CHECK int hs_seal_grow(struct hs_seal_snap *s, size_t n);
 /* Free s, which owns no buffers. */
 void hs_seal_free(struct hs_seal_snap *s);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "ckpt/cut.h"
 #include "ckpt/impl.h"
 #include "wire/rec.h"
 
@@ -270,6 +271,10 @@ hs_send_next(struct hs_ckpt *c)
 
 		if (snap == NULL)
 			return HS_SEND_IDLE;
+		if (hs_cut_fill(c, snap) < 0) {
+			release_snap(c, snap);
+			return HS_SEND_MORE;
+		}
 		begin_epoch(c, snap);
 	}
 	if (s->out_len == 0)

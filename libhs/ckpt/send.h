@@ -43,7 +43,7 @@ struct hs_send {
 /* What keeps the stream from going on. */
 enum hs_send_step {
 	HS_SEND_IDLE = 0,	/* nothing to send */
-	HS_SEND_MORE = 1,	/* one message went out: call again */
+	HS_SEND_MORE = 1,	/* a message went out, or none had to: again */
 	HS_SEND_FULL = 2,	/* the transport is full: again in 100 us */
 	HS_SEND_WINDOW = 3,	/* the receivers are behind: after dispatch() */
 	HS_SEND_LOST = 4,	/* the transport is lost */

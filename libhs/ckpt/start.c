@@ -122,6 +122,7 @@ init_locks(struct hs_ckpt *c)
 		return -rc;
 	/* With default attributes these cannot fail. */
 	(void)pthread_mutex_init(&c->seal, NULL);
+	(void)pthread_mutex_init(&c->cut, NULL);
 	(void)pthread_mutex_init(&c->io, NULL);
 	(void)pthread_mutex_init(&c->lock, NULL);
 	return 0;
@@ -182,6 +183,7 @@ hs_start_undo(struct hs_ckpt **cp)
 	if (c->event_fd >= 0)
 		(void)close(c->event_fd);
 	(void)pthread_mutex_destroy(&c->seal);
+	(void)pthread_mutex_destroy(&c->cut);
 	(void)pthread_mutex_destroy(&c->io);
 	(void)pthread_mutex_destroy(&c->lock);
 	(void)pthread_cond_destroy(&c->changed);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ckpt/cut.h"
 #include "ckpt/extra.h"
 #include "ckpt/impl.h"
 #include "ckpt/link.h"
@@ -248,6 +249,8 @@ run_worker(void *arg)
 		enum hs_send_step step;
 		uint64_t ns;
 
+		/* What is kept for it costs the program's writes. */
+		hs_cut_settle(c);
 		pthread_mutex_lock(&c->io);
 		ns = run_io(c, &r, &step);
 		pthread_mutex_unlock(&c->io);

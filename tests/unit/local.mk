@@ -96,6 +96,7 @@ UNIT_CKPT = \
 	tests/unit/test_ckpt_peer.c tests/unit/test_ckpt_peer.h \
 	tests/unit/test_ckpt_ack.c \
 	tests/unit/test_ckpt_crew.c \
+	tests/unit/test_ckpt_cut.c \
 	tests/unit/test_ckpt_fault.c \
 	tests/unit/threads.c tests/unit/threads.h \
 	tests/unit/test_ckpt_levels.c \
