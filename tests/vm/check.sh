@@ -22,6 +22,11 @@ guest() {
 		"$programs/tap_calls" "$programs/tap_limits" \
 		"$programs/tap_writes $ms" "$programs/tap_snaps $ms" \
 		"$programs/tap_fuzz" "$programs/tap_ends 100"
+	note "$name: the library"
+	relay tests/vm/boot.sh -k "$tree" -m "$module" -t 200 -l 150 \
+		-f "$programs/../unit/unit_ckpt" \
+		"$programs/../contract/contract_dirty kmod" \
+		"tests/vm/unit unit_ckpt ckpt_cut"
 }
 
 # build_module NAME TREE: for a second time with what only warns.  The kernel's

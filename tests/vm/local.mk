@@ -5,7 +5,11 @@ vm_guests = tests/vm/tap_calls tests/vm/tap_fuzz tests/vm/tap_writes \
 	tests/vm/tap_snaps tests/vm/tap_ends tests/vm/tap_limits \
 	tests/vm/tap_races
 EXTRA_PROGRAMS += $(vm_guests)
-vm-programs: $(vm_guests)
+vm_library = tests/contract/contract_dirty
+if HAVE_CUNIT
+vm_library += tests/unit/unit_ckpt
+endif
+vm-programs: $(vm_guests) $(vm_library)
 .PHONY: vm-programs
 
 vm_arena = tests/vm/arena.c tests/vm/arena.h tests/vm/tap.c tests/vm/tap.h
@@ -29,4 +33,5 @@ tests_vm_tap_races_LDFLAGS = -all-static -pthread
 
 EXTRA_DIST += tests/vm/trees.sh tests/vm/boot.sh tests/vm/init \
 	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/debug.sh \
-	tests/vm/debug.config tests/vm/check.sh tests/vm/broken.sh
+	tests/vm/debug.config tests/vm/check.sh tests/vm/broken.sh \
+	tests/vm/unit
