@@ -586,8 +586,8 @@ const char *hsstrerror(int rc);
 
 /*
  * One line about this thread's last failure of a call that promises one
- * (hsinit() and the calls that register something): what is wrong and what to
- * do.  Empty if none.  Valid until the thread's next such call.
+ * (hsinit(), hscpt() and the calls that register something): what is wrong and
+ * what to do.  Empty if none.  Valid until the thread's next such call.
  */
 const char *hsmessage(void);
 
@@ -665,8 +665,8 @@ int hssafepoint(void);
  * thread: in between it counts as parked, and must not touch checkpoint memory,
  * unless under a lock of this library.  hsunblock() waits for a checkpoint to
  * be copied.  Pairs do not nest.  HS_ELOCK: the thread holds a lock or is in a
- * region, and goes on to be waited for.  hsunblock() without hsblock():
- * HS_EMISUSE.
+ * region, and goes on to be waited for.  hsunblock() of a registered thread that
+ * is not in hsblock(): HS_EMISUSE.
  */
 int hsblock(void);
 int hsunblock(void);

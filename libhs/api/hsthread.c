@@ -7,7 +7,6 @@
 #include "hs.h"
 
 #include "api/self.h"
-#include "base/why.h"
 #include "ckpt/crew.h"
 #include "state/park.h"
 
@@ -27,11 +26,10 @@ end_thread(void *arg)
 int
 hsthreadreg(const char *name, void (*fn)(void *), void *arg)
 {
-	struct hs_ckpt *c = hs_self_ckpt();
+	struct hs_ckpt *c;
+	const int rc = hs_self_find("hsthreadreg", &c);
 
-	if (c == NULL)
-		return hs_why(HS_ESTATE, "hsthreadreg: call hsinit() first");
-	return hs_crew_reg(c, name, fn, arg, end_thread);
+	return rc < 0 ? rc : hs_crew_reg(c, name, fn, arg, end_thread);
 }
 
 int
@@ -45,11 +43,10 @@ hsthreadunreg(void)
 int
 hsthreadstart(void)
 {
-	struct hs_ckpt *c = hs_self_ckpt();
+	struct hs_ckpt *c;
+	const int rc = hs_self_find("hsthreadstart", &c);
 
-	if (c == NULL)
-		return hs_why(HS_ESTATE, "hsthreadstart: call hsinit() first");
-	return hs_crew_start(c, end_thread);
+	return rc < 0 ? rc : hs_crew_start(c, end_thread);
 }
 
 int

@@ -4,22 +4,15 @@
 #include <stddef.h>
 
 #include "api/self.h"
-#include "base/why.h"
 #include "ckpt/extra.h"
 
 int
 hs_records_lock(const char *call, struct hs_store **s)
 {
-	struct hs_ckpt *c = hs_self_ckpt();
+	struct hs_ckpt *c;
+	const int rc = hs_self_find(call, &c);
 
-	if (hs_self_forked())
-		return hs_why(HS_ESTATE,
-		    "%s: called in a child of fork(): the checkpointing is its "
-		    "parent's",
-		    call);
-	if (c == NULL)
-		return hs_why(HS_ESTATE, "%s: call hsinit() first", call);
-	return hs_extra_lock(c, call, s);
+	return rc < 0 ? rc : hs_extra_lock(c, call, s);
 }
 
 void

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "base/why.h"
 #include "ckpt/ckpt.h"
 #include "state/park.h"
 
@@ -19,6 +20,20 @@ struct hs_ckpt *
 hs_self_ckpt(void)
 {
 	return self;
+}
+
+int
+hs_self_find(const char *call, struct hs_ckpt **c)
+{
+	if (forked)
+		return hs_why(HS_ESTATE,
+		    "%s: called in a child of fork(): the checkpointing is its "
+		    "parent's",
+		    call);
+	if (self == NULL)
+		return hs_why(HS_ESTATE, "%s: call hsinit() first", call);
+	*c = self;
+	return 0;
 }
 
 struct hs_arena *

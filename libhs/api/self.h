@@ -14,6 +14,8 @@ struct hs_ckpt;
 
 /* NULL: before hsinit(), after hsfini(), and in a child of fork(). */
 struct hs_ckpt *hs_self_ckpt(void);
+/* The same for call; HS_ESTATE: it is NULL, and hs_why() says what to do. */
+HS_MUST_CHECK int hs_self_find(const char *call, struct hs_ckpt **c);
 /* Its arena; NULL as above. */
 struct hs_arena *hs_self_arena(void);
 void hs_self_set(struct hs_ckpt *c);
