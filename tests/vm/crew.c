@@ -161,6 +161,7 @@ static void
 start_writer(struct crew *c, unsigned index, uint64_t seed)
 {
 	struct writer *w = &c->writer[index];
+	pid_t pid;
 
 	w->crew = c;
 	w->index = index;
@@ -172,11 +173,12 @@ start_writer(struct crew *c, unsigned index, uint64_t seed)
 		return;
 	}
 	fflush(stdout);
-	w->pid = fork();
-	must(w->pid >= 0, "fork()");
-	if (w->pid == 0) {
+	/* Not in *w at once: both see that, and each would see the other's. */
+	pid = fork();
+	must(pid >= 0, "fork()");
+	w->pid = pid > 0 ? pid : getpid();
+	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		w->pid = getpid();
 		prepare_writer(w);
 		run_writer(w);
 		_exit(0);
