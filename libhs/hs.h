@@ -665,8 +665,8 @@ int hssafepoint(void);
  * thread: in between it counts as parked, and must not touch checkpoint memory,
  * unless under a lock of this library.  hsunblock() waits for a checkpoint to
  * be copied.  Pairs do not nest.  HS_ELOCK: the thread holds a lock or is in a
- * region, and goes on to be waited for.  HS_EMISUSE of hsunblock(): a registered
- * thread is not in hsblock().
+ * region, and goes on to be waited for.  HS_EMISUSE of hsunblock(): it is a
+ * registered thread that is not in hsblock().
  */
 int hsblock(void);
 int hsunblock(void);
