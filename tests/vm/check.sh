@@ -8,7 +8,9 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=../rig/tap.sh
 . tests/rig/tap.sh
-programs=$(cd "$1" && pwd)/tests/vm || exit 1
+build=$(cd "$1" && pwd) || exit 1
+programs=$build/tests/vm
+libdir=/lib/$(gcc -print-multiarch)
 tap_begin vm :
 
 # Also the parameters with which the module is loaded, and how long what is
@@ -22,11 +24,19 @@ guest() {
 		"$programs/tap_calls" "$programs/tap_limits" \
 		"$programs/tap_writes $ms" "$programs/tap_snaps $ms" \
 		"$programs/tap_fuzz" "$programs/tap_ends 100"
+}
+
+# The library where the module is, and a service where "auto" takes it.
+library() {
+	local name=$1 tree=$2 module=$3
+	shift 3
 	note "$name: the library"
 	relay tests/vm/boot.sh -k "$tree" -m "$module" -t 200 -l 150 \
-		-f "$programs/../unit/unit_ckpt" \
-		"$programs/../contract/contract_dirty kmod" \
-		"tests/vm/unit unit_ckpt ckpt_cut"
+		-f "$build/tests/unit/unit_ckpt" -f "$build/agent/hs-agent" \
+		-f "$build/examples/tenlines/.libs/tenlines" \
+		-f "$build/.libs/libhotspare.so.0=$libdir/libhotspare.so.0" \
+		"$build/tests/contract/contract_dirty kmod" \
+		"tests/vm/unit unit_ckpt ckpt_cut" "$@"
 }
 
 # build_module NAME TREE: for a second time with what only warns.  The kernel's
@@ -64,8 +74,13 @@ while read -r series flavour tree why; do
 	fi
 	build_module "$name" "$tree" || continue
 	case $flavour in
-	amd64) guest "$name" "$tree" "$work/$name/hscpt.ko" 1000 ;;
-	*) guest "$name" "$tree" "$work/$name/hscpt.ko" 400 ;;
+	amd64)
+		guest "$name" "$tree" "$work/$name/hscpt.ko" 1000
+		library "$name" "$tree" "$work/$name/hscpt.ko" \
+			tests/vm/standalone ;;
+	*)
+		guest "$name" "$tree" "$work/$name/hscpt.ko" 400
+		library "$name" "$tree" "$work/$name/hscpt.ko" ;;
 	esac
 done < <(tests/vm/trees.sh)
 check_style

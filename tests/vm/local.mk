@@ -5,7 +5,8 @@ vm_guests = tests/vm/tap_calls tests/vm/tap_fuzz tests/vm/tap_writes \
 	tests/vm/tap_snaps tests/vm/tap_ends tests/vm/tap_limits \
 	tests/vm/tap_races
 EXTRA_PROGRAMS += $(vm_guests)
-vm_library = tests/contract/contract_dirty
+vm_library = tests/contract/contract_dirty agent/hs-agent \
+	examples/tenlines/tenlines
 if HAVE_CUNIT
 vm_library += tests/unit/unit_ckpt
 endif
@@ -34,4 +35,4 @@ tests_vm_tap_races_LDFLAGS = -all-static -pthread
 EXTRA_DIST += tests/vm/trees.sh tests/vm/boot.sh tests/vm/init \
 	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/debug.sh \
 	tests/vm/debug.config tests/vm/check.sh tests/vm/broken.sh \
-	tests/vm/unit
+	tests/vm/unit tests/vm/standalone
