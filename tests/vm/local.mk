@@ -3,7 +3,7 @@
 # The programs run in guests that have busybox and no library.
 vm_guests = tests/vm/tap_calls tests/vm/tap_fuzz tests/vm/tap_writes \
 	tests/vm/tap_snaps tests/vm/tap_ends tests/vm/tap_limits \
-	tests/vm/tap_races
+	tests/vm/tap_races tests/vm/tap_starve tests/vm/price
 EXTRA_PROGRAMS += $(vm_guests)
 vm_library = tests/contract/contract_dirty agent/hs-agent \
 	examples/tenlines/tenlines
@@ -11,7 +11,10 @@ if HAVE_CUNIT
 vm_library += tests/unit/unit_ckpt
 endif
 vm-programs: $(vm_guests) $(vm_library)
-.PHONY: vm-programs
+# Instructions, not seconds: the same on every machine.
+bench-vm: vm-programs
+	cd $(top_srcdir) && tests/vm/bench.sh $(abs_top_builddir)
+.PHONY: vm-programs bench-vm
 
 vm_arena = tests/vm/arena.c tests/vm/arena.h tests/vm/tap.c tests/vm/tap.h
 vm_crew = $(vm_arena) tests/vm/crew.c tests/vm/crew.h
@@ -32,7 +35,13 @@ tests_vm_tap_limits_LDFLAGS = -all-static
 tests_vm_tap_races_SOURCES = tests/vm/tap_races.c $(vm_arena)
 tests_vm_tap_races_LDFLAGS = -all-static -pthread
 
+tests_vm_price_SOURCES = tests/vm/price.c $(vm_arena)
+tests_vm_price_LDFLAGS = -all-static
+
+tests_vm_tap_starve_SOURCES = tests/vm/tap_starve.c $(vm_arena)
+tests_vm_tap_starve_LDFLAGS = -all-static
+
 EXTRA_DIST += tests/vm/trees.sh tests/vm/boot.sh tests/vm/init \
 	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/debug.sh \
 	tests/vm/debug.config tests/vm/check.sh tests/vm/broken.sh \
-	tests/vm/unit tests/vm/standalone
+	tests/vm/unit tests/vm/standalone tests/vm/bench.sh tests/vm/long.sh
