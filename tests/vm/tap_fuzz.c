@@ -225,6 +225,8 @@ learn_harvest(const struct hscpt_harvest *h)
 	uint64_t n = h->len == 0 ? NPAGES - first : h->len / PAGE;
 	uint64_t set;
 
+	if (n == 0)
+		return;			/* and no word is written */
 	memcpy(&set, (void *)(uintptr_t)h->bitmap, sizeof(set));
 	for (uint64_t p = 0; p < n; p++)
 		if ((set >> p & 1) != 0)

@@ -30,7 +30,7 @@ leaks && !/^@/ { leaked = leaked "#   " $0 "\n"; next }
 	seen = 0; failed = 0; plan = ""; skipped_all = 0
 	next
 }
-/^@end/ { end_program($2); next }
+/^@end/ { print "# " name ": " $3 " s"; end_program($2); next }
 /^@rmmod/ { verdict($2 == 0, "the module is unloaded", ""); next }
 /^@leaks/ { leaks = 1; next }
 /^@done/ {
