@@ -266,6 +266,7 @@ open_device(struct hscpt_info *info, char *why, size_t why_size)
 {
 	int fd, rc;
 
+	*info = (struct hscpt_info){ .size = sizeof(*info) };
 	fd = hs_fault(HS_FAULT_HSCPT_OPEN)
 	    ? (errno = EACCES, -1)
 	    : open(HSCPT_DEVICE, O_RDWR | O_CLOEXEC);
@@ -278,7 +279,6 @@ open_device(struct hscpt_info *info, char *why, size_t why_size)
 		return fail_open(why, why_size,
 		    "%s: %s; load the module hscpt, or use tracker=wpa",
 		    HSCPT_DEVICE, strerrordesc_np(errno));
-	*info = (struct hscpt_info){ .size = sizeof(*info) };
 	rc = call(fd, HSCPT_INFO, info);
 	if (rc == 0 && info->abi == HSCPT_ABI && info->page_bytes == PAGE)
 		return fd;

@@ -112,10 +112,12 @@ hs_kmod_fork_del(struct hs_kmod_fork *f)
 	struct hs_kmod_fork **p;
 
 	(void)pthread_mutex_lock(&lock);
-	for (p = &list; *p != NULL && *p != f; p = &(*p)->next)
-		continue;
-	if (*p == f)
-		*p = f->next;
+	for (p = &list; *p != NULL; p = &(*p)->next) {
+		if (*p == f) {
+			*p = f->next;
+			break;
+		}
+	}
 	(void)pthread_mutex_unlock(&lock);
 }
 
