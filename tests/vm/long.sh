@@ -32,7 +32,7 @@ for part in '' 1; do
 			"$programs/tap_limits" "$programs/tap_starve" \
 			"$programs/tap_writes 3000" \
 			"$programs/tap_snaps 3000" \
-			"$programs/tap_fuzz 100000" "$programs/tap_ends 60"
+			"$programs/tap_fuzz 100000" "$programs/tap_ends 200"
 	else
 		relay tests/vm/boot.sh -k "$tree" -r 1024 -t 400 -l 300 -s 4 \
 			-m "$work/module/hscpt.ko" "$programs/tap_races"

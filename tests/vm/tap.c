@@ -42,7 +42,7 @@ skip(const char *format, ...)
 {
 	va_list arg;
 
-	printf("ok %d # SKIP ", ++seen);
+	printf("ok %d - test # SKIP ", ++seen);
 	va_start(arg, format);
 	vprintf(format, arg);
 	va_end(arg);
