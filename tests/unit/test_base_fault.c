@@ -17,6 +17,9 @@ points_keep_their_numbers(void)
 	CU_ASSERT_EQUAL(HS_FAULT_ACK_DROP, 9);
 	CU_ASSERT_EQUAL(HS_FAULT_IMAGE_FALLOCATE, 10);
 	CU_ASSERT_EQUAL(HS_FAULT_TERM_FSYNC, 11);
+	CU_ASSERT_EQUAL(HS_FAULT_HSCPT_OPEN, 12);
+	CU_ASSERT_EQUAL(HS_FAULT_CUT_STALE, 13);
+	CU_ASSERT_EQUAL(HS_FAULT_END, 14);
 }
 
 #ifdef HS_FAULTS
@@ -95,7 +98,7 @@ a_mistyped_fault_stops_the_program(void)
 	CU_ASSERT_EQUAL(passes_failed("xport_send:0"), -1);
 	CU_ASSERT_EQUAL(passes_failed("xport_send:2x"), -1);
 	CU_ASSERT_EQUAL(passes_failed("99:1"), -1);
-	CU_ASSERT_EQUAL(passes_failed("12:1"), -1);
+	CU_ASSERT_EQUAL(passes_failed("14:1"), -1);
 	CU_ASSERT_EQUAL(passes_failed("0:1"), -1);
 }
 
