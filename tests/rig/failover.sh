@@ -349,15 +349,6 @@ scenario_agent() {
 	stop agent
 }
 
-# How often node $2 was fenced, as node $1 knows.
-fencings() {
-	rig_run "$SVC_DIR" "$1" timeout 10 stonith_admin --history "$2" \
-		2>/dev/null | grep -c "of $2 successful"
-}
-
-fenced_more() {
-	[ "$(fencings "$1" "$2")" -gt "$3" ]
-}
 
 # Nothing waits for the fencing here, as another spare holds: but a node that
 # boots before it is done would be shot again.
@@ -370,10 +361,11 @@ die_spare() {
 		[ "$n" = "$primary" ] || break
 	done
 	svc_nap 1000
-	before=$(fencings "$primary" "$n")
+	before=$(rig_fencings "$SVC_DIR" "$primary" "$n")
 	must rig_poweroff "$SVC_DIR" "$n" || return 1
 	survived "$1" "$primary" same
-	must rig_until 20 fenced_more "$primary" "$n" "$before" || return 1
+	must rig_until 20 \
+		rig_fenced_more "$SVC_DIR" "$primary" "$n" "$before" || return 1
 	must rig_poweron "$SVC_DIR" "$n" || return 1
 	must healthy
 }

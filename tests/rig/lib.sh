@@ -60,6 +60,18 @@ rig_until() {
 	done
 }
 
+# rig_fencings DIR NODE OTHER: how often OTHER was fenced, as NODE knows.  With
+# fewer words, stonith_admin leaves out all but the last of those that are alike.
+rig_fencings() {
+	rig_run "$1" "$2" timeout 10 stonith_admin --history "$3" --verbose \
+		2>/dev/null | grep -c "of $3 successful"
+}
+
+# rig_fenced_more DIR NODE OTHER COUNT: it is more than that.
+rig_fenced_more() {
+	[ "$(rig_fencings "$1" "$2" "$3")" -gt "$4" ]
+}
+
 rig_is_up() {
 	rig_recorded "$1/outer.pid"
 }

@@ -246,7 +246,7 @@ test_files() {
 }
 
 test_power() {
-	local first spare t0
+	local first spare t0 before
 
 	ok 'an address that nobody has does not answer' \
 		not answers "$a" "$RIG_NET.201"
@@ -279,9 +279,13 @@ test_power() {
 		sh -c 'test -e /run/lose || test -e /tmp/lose'
 	ok 'the other rig did not notice' \
 		[ "$(rig_status "$b")" = $'n1 on\nn2 on' ]
+	before=$(rig_fencings "$a" "$spare" "$first")
 	kill -KILL "$(cut -d ' ' -f 1 "$a/$first.pid")"
 	ok 'a node that ends by itself is off' \
 		rig_until 5 state_is "$a" "$first" off
+	# One that boots before the other has fenced it would be shot again.
+	ok 'and is fenced' rig_until 20 \
+		rig_fenced_more "$a" "$spare" "$first" "$before"
 	ok 'and boots again' rig_poweron "$a" "$first"
 	ok 'and rejoins' rig_until 30 all_joined "$a"
 }
