@@ -59,8 +59,12 @@ static bool
 image_has(const uint8_t *mem, const uint8_t *want, size_t len)
 {
 	const uint8_t *base = hs_arena_base(hs_ckpt_arena(c));
+	bool has;
 
-	return memcmp(p.image + (mem - base), want, len) == 0;
+	pthread_mutex_lock(&p.lock);
+	has = memcmp(p.image + (mem - base), want, len) == 0;
+	pthread_mutex_unlock(&p.lock);
+	return has;
 }
 
 /* What is written once hscpt() has returned is not in its checkpoint. */
