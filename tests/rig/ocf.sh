@@ -97,6 +97,16 @@ processes() {
 	done 2>&1
 }
 
+# Also the spare's next one, which its agent starts a second after a takeover.
+all_run() {
+	local n
+
+	for n in $RIG_NODES; do
+		on "$n" grep -q '^service ' "/run/hotspare/$SVC_NAME.pids" ||
+			return 1
+	done
+}
+
 # monitor_is CODE NODE: the first seconds of a role are not called degraded.
 monitor_is() {
 	on "$2" hsctl -r "$SVC_NAME" monitor 2>"$work/err"
@@ -247,6 +257,7 @@ restart() {
 parameters() {
 	local before
 
+	rig_until 20 all_run
 	before=$(processes)
 	pcs resource update db min_spares=1 ping_timeout=30s
 	rig_until 10 status_has "$primary" '"min_spares":1,'
