@@ -319,7 +319,20 @@ hs_msg_encode_go(uint8_t *buf, size_t size, const struct hs_msg_head *h,
 	hs_wr_u64(&w, m->used_bytes);
 	hs_wr_bytes(&w, m->digest, sizeof(m->digest));
 	hs_wr_text(&w, m->group, sizeof(m->group));
+	hs_wr_u64(&w, m->warm_term);
+	hs_wr_text(&w, m->keep, sizeof(m->keep));
 	return finish_message(&w, h, HS_MSG_GO);
+}
+
+/* May be empty. */
+static bool
+is_keep(const char *name)
+{
+	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "abcdefghijklmnopqrstuvwxyz0123456789._-";
+	const size_t len = strlen(name);
+
+	return len <= HS_MSG_KEEP_MAX && strspn(name, good) == len;
 }
 
 int
@@ -335,8 +348,12 @@ hs_msg_decode_go(const uint8_t *body, size_t len, struct hs_msg_go *m)
 	m->used_bytes = hs_rd_u64(&r);
 	hs_rd_copy(&r, m->digest, sizeof(m->digest));
 	hs_rd_text(&r, m->group, sizeof(m->group));
+	m->warm_term = hs_rd_u64(&r);
+	hs_rd_text(&r, m->keep, sizeof(m->keep));
 	hs_rd_require(&r, m->restored <= 1);
 	hs_rd_require(&r, m->transport <= HS_TRANSPORT_CPG);
+	hs_rd_require(&r, is_keep(m->keep));
+	hs_rd_require(&r, m->warm_term == 0 || m->keep[0] != '\0');
 	return hs_rd_end(&r);
 }
 

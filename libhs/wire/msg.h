@@ -39,13 +39,15 @@
 #define HS_MSG_PAGE_BYTES 4096
 #define HS_MSG_TEXT_BYTES 240
 #define HS_MSG_GROUP_BYTES 128
+#define HS_MSG_KEEP_BYTES 32
+#define HS_MSG_KEEP_MAX 28	/* characters; the rest is the library's */
 
 /* Bodies of fixed length, on the wire. */
 #define HS_MSG_ACK_BYTES 16
 #define HS_MSG_STATE_BYTES 64
 #define HS_MSG_TERM_BYTES 25
 #define HS_MSG_HELLO_BYTES 68
-#define HS_MSG_GO_BYTES 159
+#define HS_MSG_GO_BYTES 199
 #define HS_MSG_POLICY_BYTES 4
 #define HS_MSG_STATS_BYTES 56
 
@@ -144,6 +146,11 @@ struct hs_msg_go {		/* head.term; head.epoch: of the image */
 	uint64_t used_bytes;	/* of the image */
 	uint8_t digest[HS_MSG_DIGEST_BYTES];
 	char group[HS_MSG_GROUP_BYTES];	/* NUL-terminated */
+	uint64_t warm_term;	/* the image is of the process that had it and
+				   died here; 0: not known to be */
+	char keep[HS_MSG_KEEP_BYTES];	/* checkpoint memory outlives the
+				   process under this name: A-Za-z0-9._-;
+				   "": it does not, and warm_term is 0 */
 };
 
 struct hs_msg_text {		/* FAILED: one line for the operator */

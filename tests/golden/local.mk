@@ -31,6 +31,9 @@ EXTRA_DIST += \
 	tests/golden/bad-flag-unknown.bin \
 	tests/golden/bad-go-restored.bin \
 	tests/golden/bad-go-transport.bin \
+	tests/golden/bad-keep-character.bin \
+	tests/golden/bad-keep-long.bin \
+	tests/golden/bad-keep-none.bin \
 	tests/golden/bad-kind-high.bin \
 	tests/golden/bad-kind-zero.bin \
 	tests/golden/bad-len.bin \

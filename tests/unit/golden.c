@@ -134,7 +134,9 @@ build_go(uint8_t *buf)
 		.min_spares = 1,
 		.nodeid = 2,
 		.used_bytes = 0x123000,
-		.group = "hs:tetris" };
+		.group = "hs:tetris",
+		.warm_term = 6,
+		.keep = "hs.tetris" };
 
 	make_digest(m.digest, 0xa0);
 	return must_fit(hs_msg_encode_go(buf, HS_GOLDEN_MAX_BYTES, &h, &m));
@@ -511,6 +513,11 @@ const struct hs_golden hs_golden_cases[] = {
 	BAD("text-unended", "M9", hello, BODY(36), 16, 'a', 'b', 'c', 'd', 'e',
 	    'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p'),
 	BAD("text-tail", "M9", go, BODY(45), 1, 'x'),
+	BAD("keep-character", "M10", go, BODY(169), 1, '/'),
+	BAD("keep-long", "M10", go, BODY(167 + 9), 20, 'a', 'a', 'a', 'a', 'a',
+	    'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a',
+	    'a', 'a'),
+	BAD("keep-none", "M10", go, BODY(167), 9, 0),
 
 	BAD("begin-missing", "R1", second, 32, 1, 0),
 	BAD("begin-late", "R1", first, 32, 1, 1),

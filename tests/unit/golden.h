@@ -21,7 +21,7 @@ struct hs_golden {
 	struct {
 		unsigned off;
 		unsigned len;
-		uint8_t bytes[16];
+		uint8_t bytes[24];
 	} patch;	/* written over what build() gave */
 	bool torn;	/* the crc is as before the patch */
 	int rc;		/* what reading it gives */

@@ -148,8 +148,8 @@ static void
 each_rule_is_broken_once(void)
 {
 	static const char *const rules[] = { "M1", "M2", "M3", "M4", "M5", "M6",
-		"M7", "M8", "M9", "R1", "R2", "R3", "R4", "R5", "R6", "R7",
-		"R8" };
+		"M7", "M8", "M9", "M10", "R1", "R2", "R3", "R4", "R5", "R6",
+		"R7", "R8" };
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		int n = 0;

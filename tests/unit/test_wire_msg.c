@@ -172,13 +172,15 @@ go_comes_back(void)
 		.min_spares = 200,
 		.nodeid = 0xdeadbeef,
 		.used_bytes = 0x123456789abc,
-		.group = "hs:db" };
+		.group = "hs:db",
+		.warm_term = 0x1122334455667788,
+		.keep = "abcdefghijklmnopqrstuvwxyz01" };
 	struct hs_msg_go out;
 	uint8_t buf[256];
 
 	memset(in.digest, 0xa5, sizeof(in.digest));
-	CU_ASSERT_EQUAL(hs_msg_encode_go(buf, sizeof(buf), &head, &in), 207);
-	CU_ASSERT_EQUAL_FATAL(hs_msg_decode_go(buf + 48, 159, &out), 0);
+	CU_ASSERT_EQUAL(hs_msg_encode_go(buf, sizeof(buf), &head, &in), 247);
+	CU_ASSERT_EQUAL_FATAL(hs_msg_decode_go(buf + 48, 199, &out), 0);
 	CU_ASSERT_EQUAL(out.restored, 1);
 	CU_ASSERT_EQUAL(out.transport, HS_TRANSPORT_CPG);
 	CU_ASSERT_EQUAL(out.min_spares, 200);
@@ -186,6 +188,8 @@ go_comes_back(void)
 	CU_ASSERT_EQUAL(out.used_bytes, 0x123456789abc);
 	CU_ASSERT_EQUAL(memcmp(out.digest, in.digest, sizeof(in.digest)), 0);
 	CU_ASSERT_STRING_EQUAL(out.group, "hs:db");
+	CU_ASSERT_EQUAL(out.warm_term, in.warm_term);
+	CU_ASSERT_STRING_EQUAL(out.keep, in.keep);
 }
 
 /* Each enumeration's last value, which a stricter rule would refuse. */
