@@ -30,7 +30,10 @@ void hs_extra_unlock(struct hs_ckpt *c);
 /* The pause's part: bring all records up to date.  The seal lock is held. */
 HS_MUST_CHECK int hs_extra_query(struct hs_ckpt *c);
 
-/* The restore's part, after the arena is mapped.  hs_why() tells a failure. */
+/*
+ * The restore's part, once the arena is filled and tracked: what it writes
+ * there is in the next epoch.  hs_why() tells a failure.
+ */
 HS_MUST_CHECK int hs_extra_restore(struct hs_ckpt *c);
 
 /*

@@ -363,13 +363,14 @@ await_turn(struct hs_ckpt *c, const struct plan *p, struct report *r)
 		rc = found = fill_arena(c, &go, fds[0]);
 	if (go.restored != 0 && fds[0] >= 0)
 		(void)close(fds[0]);
-	/* Before tracking and the worker open theirs: low numbers are free. */
-	if (rc == HS_RESTORED)
-		rc = refuse_extra(hs_extra_restore(c), r);
 	if (rc < 0)
 		return rc;
 	assume_role(c, &h, &go);
+	/* First, as a restore may write: the next spare is to learn of it. */
 	rc = start_tracking(c, p, go.restored == 0, r);
+	/* Before the worker opens its own: low numbers are free (fdhigh.h). */
+	if (rc == 0 && found == HS_RESTORED)
+		rc = refuse_extra(hs_extra_restore(c), r);
 	if (rc == 0)
 		rc = refuse_extra(hs_extra_begin(c), r);
 	if (rc == 0)

@@ -427,7 +427,7 @@ query_areas(struct hs_store *s)
 	return 0;
 }
 
-/* Those that are not in the image wait on: checkpoint memory is not tracked. */
+/* Those that are not in the image wait for hs_memreg_bind(). */
 static int
 restore_areas(struct hs_store *s)
 {

@@ -26,10 +26,9 @@ struct hs_section_ops {
 	int (*query)(struct hs_store *s);
 	/*
 	 * In hsinit(), of a promoted spare: the memory is as of the checkpoint,
-	 * no other thread of the library runs.  It must not write to checkpoint
-	 * memory: that is not tracked yet, and no spare would learn of it.
-	 * Negative, with hs_why(): the promotion fails.  What can be known at
-	 * registration is refused there.
+	 * no other thread of the library runs.  What it writes to checkpoint
+	 * memory is part of the next checkpoint.  Negative, with hs_why(): the
+	 * promotion fails.  What can be known at registration is refused there.
 	 */
 	int (*restore)(struct hs_store *s);
 	/*

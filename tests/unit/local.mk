@@ -121,6 +121,7 @@ UNIT_API = \
 	tests/unit/test_api_lock.c \
 	tests/unit/test_api_process.c \
 	tests/unit/test_api_refuse.c \
+	tests/unit/test_api_restore.c \
 	tests/unit/test_api_signal.c \
 	tests/unit/test_api_thread.c \
 	tests/unit/test_api_timer.c \

@@ -29,6 +29,7 @@ tap_begin vm stop_guests
 guest() {
 	local tree=$3 ms=600
 	local -a library=("tests/vm/unit unit_ckpt ckpt_cut"
+		"tests/vm/unit unit_api api_restore"
 		"$build/tests/contract/contract_dirty kmod"
 		tests/vm/standalone)
 	if [ "$2" != amd64 ]; then
@@ -37,7 +38,8 @@ guest() {
 	fi
 	tests/vm/boot.sh -k "$tree" -m "$work/$1/hscpt.ko" -t 400 -l 150 \
 		-f "$tree/brd.ko=/lib/brd.ko" \
-		-f "$build/tests/unit/unit_ckpt" -f "$build/agent/hs-agent" \
+		-f "$build/tests/unit/unit_ckpt" -f "$build/tests/unit/unit_api" \
+		-f "$build/agent/hs-agent" \
 		-f "$build/examples/tenlines/.libs/tenlines" \
 		-f "$build/.libs/libhotspare.so.0=$libdir/libhotspare.so.0" \
 		"$programs/tap_calls" "$programs/tap_limits" \

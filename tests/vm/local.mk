@@ -8,7 +8,7 @@ EXTRA_PROGRAMS += $(vm_guests)
 vm_library = tests/contract/contract_dirty agent/hs-agent \
 	examples/tenlines/tenlines
 if HAVE_CUNIT
-vm_library += tests/unit/unit_ckpt
+vm_library += tests/unit/unit_ckpt tests/unit/unit_api
 endif
 vm-programs: $(vm_guests) $(vm_library)
 # Instructions, not seconds: the same on every machine.
