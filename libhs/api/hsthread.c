@@ -9,6 +9,7 @@
 #include "api/self.h"
 #include "ckpt/crew.h"
 #include "state/park.h"
+#include "state/park_stop.h"
 
 /* A registered thread ends.  After hsfini() it has no record any more. */
 static void
@@ -52,5 +53,5 @@ hsthreadstart(void)
 int
 hsthreadtimeout(int ms)
 {
-	return ms < -1 ? HS_EMISUSE : hs_park_timeout(ms);
+	return ms < -1 ? HS_EMISUSE : hs_park_stop_timeout(ms);
 }

@@ -10,7 +10,7 @@
 #include "ckpt/extra.h"
 #include "ckpt/impl.h"
 #include "mem/copy.h"
-#include "state/park.h"
+#include "state/park_stop.h"
 
 #define PAGE HS_ARENA_PAGE_BYTES
 
@@ -242,11 +242,11 @@ stop_and_copy(struct hs_ckpt *c, struct hs_seal_snap *s, size_t room,
 	stopped = hs_clock_ns();
 	rc = hs_extra_query(c);
 	if (rc == 0)
-		rc = hs_park_still();
+		rc = hs_park_stop_still();
 	if (rc == 0)
 		rc = pause_copy(c, s, room, need);
 	*pause_ns = hs_clock_ns() - stopped;
-	hs_park_resume();
+	hs_park_stop_resume();
 	pthread_mutex_lock(&c->lock);
 	c->count.stop_ns_last = stopped - t0;
 	if (stopped - t0 > c->count.stop_ns_max)

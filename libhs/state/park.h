@@ -26,8 +26,8 @@
  * its own; one that waits for a stop to end raises busy with a fence (P5).
  *
  * P1  busy and base are written by their own thread only.
- * P2  Between hs_park_stop_all() and hs_park_resume() every busy is 0, but for
- *     moments in which a thread finds out that it has to wait.
+ * P2  Between hs_park_stop_all() and hs_park_stop_resume() every busy is 0, but
+ *     for moments in which a thread finds out that it has to wait.
  * P3  busy > base + locks iff the thread is in a region.
  * P4  A record is in the list from its thread's first use of any of this to the
  *     thread's end.
@@ -72,25 +72,6 @@ struct hs_park_thread {
 	unsigned nleft;		/* ended with so many of them */
 	struct hs_park_held held[HS_PARK_MAX_HELD];
 };
-
-/* ---- who stops; one at a time ---- */
-
-/*
- * Wait until every busy is 0 and keep it so.  HS_ESTOP after hs_park_timeout,
- * HS_ELOCK if a thread breaks the lock rule meanwhile or has ended with a lock:
- * hs_why() names it, and all go on as if nothing had been.
- */
-HS_MUST_CHECK int hs_park_stop_all(void);
-/*
- * In between, after hooks of the program were called, which may take locks:
- * HS_ELOCK if they have not given all of them back.
- */
-HS_MUST_CHECK int hs_park_still(void);
-void hs_park_resume(void);
-/* How long to wait; -1: for ever.  The one before. */
-int hs_park_timeout(int ms);
-
-/* ---- of the calling thread ---- */
 
 /*
  * Before a call that may wait: from here on the thread counts

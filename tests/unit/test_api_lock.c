@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "hs.h"
 #include "state/park.h"
+#include "state/park_stop.h"
 #include "tests/unit/api_says.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/threads.h"
@@ -94,7 +95,7 @@ run_turns(void turn(struct worker *), unsigned ms)
 		CU_ASSERT_EQUAL(LOAD(&s.m.word) | LOAD(&s.rw.word), 0);
 		CU_ASSERT_EQUAL(s.a, s.b);
 		CU_ASSERT_EQUAL(s.x, s.y);
-		hs_park_resume();
+		hs_park_stop_resume();
 		sleep_ms(2);
 	}
 	for (int i = 0; i < N; i++) {
@@ -191,7 +192,7 @@ ball_goes_round_through_stops(void)
 	for (int i = 0; i < 100; i++) {
 		CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
 		CU_ASSERT_EQUAL(LOAD(&s.m.word), 0);
-		hs_park_resume();
+		hs_park_stop_resume();
 		sleep_ms(1);
 	}
 	/* A wake-up that got lost is found after half a second. */
@@ -390,7 +391,7 @@ stop_is_told_of_a_breach(void)
 		expect_message("hssafepoint: thread \"breaker\" (",
 		    "holds mutex \"accounts\" (0x");
 	else
-		hs_park_resume();
+		hs_park_stop_resume();
 	worker_stop(&w);
 	CU_ASSERT_EQUAL(w.rc, HS_ELOCK);
 	CU_ASSERT_PTR_NOT_NULL(strstr(w.message, "\"accounts\""));
@@ -420,7 +421,7 @@ late_holder_is_named_with_its_lock(void)
 	expect_message("hscpt: thread \"", "it holds mutex \"accounts\" (0x");
 	worker_stop(&w);
 	CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
-	hs_park_resume();
+	hs_park_stop_resume();
 	(void)hsthreadtimeout(before);
 }
 
@@ -437,7 +438,7 @@ hook_may_lock_but_not_keep(void)
 		CU_ASSERT_EQUAL_FATAL(began, 1);
 		CU_ASSERT_EQUAL_FATAL(hs_park_stop_all(), 0);
 		CU_ASSERT_EQUAL(hsmutexlock(&s.m), 0);
-		CU_ASSERT_EQUAL(hs_park_still(), HS_ELOCK);
+		CU_ASSERT_EQUAL(hs_park_stop_still(), HS_ELOCK);
 		expect_message("hook before a checkpoint: thread \"stops\"",
 		    "holds mutex \"accounts\"");
 		CU_ASSERT_EQUAL(hscondwait(&s.c, &s.m), HS_EMISUSE);
@@ -447,10 +448,10 @@ hook_may_lock_but_not_keep(void)
 		}
 		CU_ASSERT_EQUAL(hsblock(), i == 0 ? 0 : HS_ELOCK);
 		CU_ASSERT_EQUAL(hsunblock(), i == 0 ? 0 : HS_EMISUSE);
-		CU_ASSERT_EQUAL(hs_park_still(), i == 0 ? 0 : HS_ELOCK);
+		CU_ASSERT_EQUAL(hs_park_stop_still(), i == 0 ? 0 : HS_ELOCK);
 		CU_ASSERT_EQUAL(hs_park_check("hsfdreg"), HS_EMISUSE);
 		expect_message("hsfdreg: ", "from a hook");
-		hs_park_resume();
+		hs_park_stop_resume();
 		hs_park_end(began);
 	}
 	CU_ASSERT_EQUAL(hs_park_begin("hscpt"), HS_ELOCK);
@@ -588,7 +589,7 @@ expect_child(int child(void))
 	CU_ASSERT_EQUAL(status, 0);
 	/* Here nothing has happened. */
 	CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
-	hs_park_resume();
+	hs_park_stop_resume();
 }
 
 static void

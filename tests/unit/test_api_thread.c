@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "hs.h"
 #include "state/park.h"
+#include "state/park_stop.h"
 #include "tests/unit/suite.h"
 #include "tests/unit/threads.h"
 
@@ -128,7 +129,7 @@ stand_still(void)
 		usleep(2000);
 		for (int i = 0; i < N; i++)
 			CU_ASSERT_EQUAL(LOAD(&w[i].turns), before[i]);
-		hs_park_resume();
+		hs_park_stop_resume();
 		for (int i = 0; i < N; i++)
 			CU_ASSERT_TRUE(await_value(&w[i].turns, before[i] + 1));
 	}
@@ -154,7 +155,7 @@ all_get_on(void)
 			before[i] = LOAD(&w[i].turns);
 		for (until = hs_clock_ns() + 200 * MS; hs_clock_ns() < until;) {
 			CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
-			hs_park_resume();
+			hs_park_stop_resume();
 		}
 		for (int i = 0; i < N; i++)
 			CU_ASSERT(LOAD(&w[i].turns) > before[i]);
@@ -176,7 +177,7 @@ wait_for_nobody(void)
 	start_all(w, block_turn, "blocks", NULL);
 	for (int round = 0; round < 100; round++) {
 		CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
-		hs_park_resume();
+		hs_park_stop_resume();
 	}
 	stop_all(w);
 }
@@ -200,7 +201,7 @@ find_pairs_equal(void turn(struct worker *), const char *name)
 		CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
 		for (int i = 0; i < N; i++)
 			torn += pair[i].a != pair[i].b;
-		hs_park_resume();
+		hs_park_stop_resume();
 	}
 	stop_all(w);
 	CU_ASSERT_EQUAL(torn, 0);
@@ -237,7 +238,7 @@ expect_late(struct worker *w, const char *a, const char *b)
 	worker_stop(w);
 	/* And with it gone there is nothing to wait for. */
 	CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
-	hs_park_resume();
+	hs_park_stop_resume();
 }
 
 static void
@@ -280,7 +281,7 @@ one_late_does_not_harm_the_next(void)
 	(void)hsthreadtimeout(before);
 	for (int i = 0; i < 20; i++) {
 		CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
-		hs_park_resume();
+		hs_park_stop_resume();
 	}
 	stop_all(w);
 }
@@ -312,7 +313,7 @@ thread_that_ends_has_come(void)
 	worker_start(&w);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&t, NULL, stop_later, &w), 0);
 	CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
-	hs_park_resume();
+	hs_park_stop_resume();
 	CU_ASSERT_EQUAL(pthread_join(t, NULL), 0);
 	worker_join(&w);
 }
@@ -339,11 +340,11 @@ cancelled_thread_is_forgotten(void)
 		worker_start(&w);
 		CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
 		CU_ASSERT_EQUAL(pthread_cancel(w.thread), 0);
-		hs_park_resume();
+		hs_park_stop_resume();
 		worker_join(&w);
 	}
 	CU_ASSERT_EQUAL(hs_park_stop_all(), 0);
-	hs_park_resume();
+	hs_park_stop_resume();
 }
 
 static void

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "state/park.h"
+#include "state/park_stop.h"
 #include "tests/unit/suite.h"
 
 #define ROUNDS 30000
@@ -86,7 +87,7 @@ is_still(void)
 static void
 race(bool fences)
 {
-	const int was = hs_park_timeout(10000);
+	const int was = hs_park_stop_timeout(10000);
 	unsigned moved = 0, late = 0;
 	struct hs_random rnd;
 	cpu_set_t may;
@@ -114,7 +115,7 @@ race(bool fences)
 			continue;
 		}
 		moved += !is_still();
-		hs_park_resume();
+		hs_park_stop_resume();
 	}
 	__atomic_store_n(&turn.end, 1, __ATOMIC_RELEASE);
 	CU_ASSERT_EQUAL(pthread_join(t, &broken), 0);
@@ -122,7 +123,7 @@ race(bool fences)
 	CU_ASSERT_EQUAL(moved, 0);
 	CU_ASSERT_EQUAL(late, 0);
 	hs_park_use_fences(false);
-	(void)hs_park_timeout(was);
+	(void)hs_park_stop_timeout(was);
 }
 
 static void
