@@ -22,23 +22,19 @@
 #include "mem/dirty.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <linux/capability.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/fault.h"
 #include "base/fdhigh.h"
-#include "kernel/include/uapi/hscpt.h"
 #include "mem/arena.h"
 #include "mem/copy.h"
+#include "mem/kmod_dev.h"
 #include "mem/kmod_fork.h"
 
 #define PAGE ((size_t)HS_ARENA_PAGE_BYTES)
@@ -56,18 +52,7 @@ struct kmod {
 	uint64_t *bitmap;
 };
 
-/* ---- calls ---- */
-
-static int
-call(int fd, unsigned long request, void *arg)
-{
-	int rc;
-
-	do
-		rc = ioctl(fd, request, arg);
-	while (rc < 0 && errno == EINTR);
-	return rc < 0 ? -errno : 0;
-}
+/* ---- sets ---- */
 
 /* Add the bits of the first npages of the range to out. */
 static void
@@ -92,32 +77,6 @@ add_bits(struct hs_pageset *out, const uint64_t *bitmap, size_t npages)
 	}
 }
 
-static int
-harvest(struct kmod *k, size_t from, size_t to)
-{
-	struct hscpt_harvest h = {
-		.size = sizeof(h),
-		.off = from,
-		.len = to - from,
-		.bitmap = (uintptr_t)k->bitmap,
-	};
-
-	/* len 0 would be all of it. */
-	return from == to ? 0 : call(k->child.fd, HSCPT_HARVEST, &h);
-}
-
-static int
-populate(const struct kmod *k, size_t from, size_t to)
-{
-	struct hscpt_populate p = {
-		.size = sizeof(p),
-		.off = from,
-		.len = to - from,
-	};
-
-	return from == to ? 0 : call(k->child.fd, HSCPT_POPULATE, &p);
-}
-
 /* ---- tracking ---- */
 
 static int
@@ -126,7 +85,7 @@ collect_kmod(void *priv, struct hs_pageset *out)
 	struct kmod *k = priv;
 	int rc;
 
-	rc = harvest(k, 0, k->armed);
+	rc = hs_kmod_dev_harvest(k->child.fd, 0, k->armed, k->bitmap, 0);
 	if (rc == 0)
 		add_bits(out, k->bitmap, k->armed / PAGE);
 	return rc;
@@ -140,10 +99,11 @@ arm_kmod(void *priv, size_t len)
 
 	if (len > k->len || len < k->armed || len % PAGE != 0)
 		return HS_EMISUSE;
-	rc = populate(k, k->armed, len);			/* K1 */
+	rc = hs_kmod_dev_populate(k->child.fd, k->armed, len);	/* K1 */
 	/* What is there is clean from now on: the set is of no interest. */
 	if (rc == 0)
-		rc = harvest(k, k->armed, len);
+		rc = hs_kmod_dev_harvest(k->child.fd, k->armed, len, k->bitmap,
+		    0);
 	if (rc < 0)
 		return rc;
 	k->armed = len;
@@ -176,12 +136,12 @@ begin_cut(void *priv, struct hs_pageset *out)
 	int rc;
 
 	assert(k->child.cut_fd < 0 && k->armed > 0);
-	rc = call(k->child.fd, HSCPT_SNAPSHOT, &s);
+	rc = hs_kmod_dev_call(k->child.fd, HSCPT_SNAPSHOT, &s);
 	if (rc < 0)
 		return rc;
 	hs_kmod_fork_cut(&k->child, hs_fdhigh_move(s.fd));
 	k->cut_len = k->armed;
-	rc = call(k->child.cut_fd, HSCPT_SNAP_BITMAP, &b);
+	rc = hs_kmod_dev_call(k->child.cut_fd, HSCPT_SNAP_BITMAP, &b);
 	if (rc < 0) {
 		close_cut(k);
 		return rc;
@@ -220,7 +180,7 @@ read_cut(void *priv, const uint32_t *page, uint8_t *const *buf, size_t n)
 			.offsets = (uintptr_t)offset,
 		};
 
-		rc = call(k->child.cut_fd, HSCPT_SNAP_DRAIN, &d);
+		rc = hs_kmod_dev_call(k->child.cut_fd, HSCPT_SNAP_DRAIN, &d);
 		if (rc < 0)
 			return rc;
 		/* The caller asks for all of the set, in its order. */
@@ -241,53 +201,13 @@ end_cut(void *priv, bool arrived)
 	int rc = 0;
 
 	if (arrived)
-		rc = call(k->child.cut_fd, HSCPT_SNAP_COMMIT, &c);
+		rc = hs_kmod_dev_call(k->child.cut_fd, HSCPT_SNAP_COMMIT, &c);
 	/* Without a commit its pages are modified ones again. */
 	close_cut(k);
 	return rc;
 }
 
 /* ---- opening ---- */
-
-__attribute__((format(printf, 3, 4))) static int
-fail_open(char *why, size_t why_size, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(why, why_size, fmt, ap);
-	va_end(ap);
-	return HS_ETRACK;
-}
-
-/* The device, and what its module is.  A descriptor, or HS_ETRACK. */
-static int
-open_device(struct hscpt_info *info, char *why, size_t why_size)
-{
-	int fd, rc;
-
-	*info = (struct hscpt_info){ .size = sizeof(*info) };
-	fd = hs_fault(HS_FAULT_HSCPT_OPEN)
-	    ? (errno = EACCES, -1)
-	    : open(HSCPT_DEVICE, O_RDWR | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES)
-		return fail_open(why, why_size,
-		    "%s: permission denied; let the program's user be in the "
-		    "device's group, or use tracker=wpa",
-		    HSCPT_DEVICE);
-	if (fd < 0)
-		return fail_open(why, why_size,
-		    "%s: %s; load the module hscpt, or use tracker=wpa",
-		    HSCPT_DEVICE, strerrordesc_np(errno));
-	rc = call(fd, HSCPT_INFO, info);
-	if (rc == 0 && info->abi == HSCPT_ABI && info->page_bytes == PAGE)
-		return fd;
-	(void)close(fd);
-	return fail_open(why, why_size,
-	    "%s: the module's interface is %u, with pages of %u bytes, and "
-	    "this library's %u with %zu: install both of one release",
-	    HSCPT_DEVICE, info->abi, info->page_bytes, HSCPT_ABI, PAGE);
-}
 
 static int
 create_memory(struct kmod *k, char *why, size_t why_size)
@@ -296,13 +216,13 @@ create_memory(struct kmod *k, char *why, size_t why_size)
 	struct hscpt_info info;
 	int fd, rc;
 
-	fd = open_device(&info, why, why_size);
+	fd = hs_kmod_dev_open(&info, why, why_size);
 	if (fd < 0)
 		return fd;
-	rc = call(fd, HSCPT_CREATE, &c);
+	rc = hs_kmod_dev_call(fd, HSCPT_CREATE, &c);
 	(void)close(fd);
 	if (rc < 0)
-		return fail_open(why, why_size,
+		return hs_kmod_dev_fail(why, why_size,
 		    "%s: no checkpoint memory of %zu MiB: %s", HSCPT_DEVICE,
 		    k->len >> 20, strerrordesc_np(-rc));
 	k->child.fd = hs_fdhigh_move(c.fd);
@@ -324,12 +244,12 @@ map_filled(struct kmod *k, size_t used, char *why, size_t why_size)
 	size_t off;
 	int rc;
 
-	rc = populate(k, 0, used);				/* K1 */
+	rc = hs_kmod_dev_populate(k->child.fd, 0, used);	/* K1 */
 	p = rc < 0 ? (errno = -rc, MAP_FAILED)
 		   : mmap(NULL, k->len, PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_NORESERVE, k->child.fd, 0);
 	if (p == MAP_FAILED) {
-		(void)fail_open(why, why_size,
+		(void)hs_kmod_dev_fail(why, why_size,
 		    "%s: %zu MiB of it cannot be had: %s; raise the limit of "
 		    "locked memory (ulimit -l), or use tracker=wpa",
 		    HSCPT_DEVICE, used >> 20, strerrordesc_np(errno));
@@ -356,7 +276,7 @@ move_memory(struct kmod *k, size_t used, char *why, size_t why_size)
 		return 0;
 	err = errno;
 	(void)munmap(p, k->len);				/* K2 */
-	return fail_open(why, why_size,
+	return hs_kmod_dev_fail(why, why_size,
 	    "%s: its memory cannot be put at %p: %s", HSCPT_DEVICE,
 	    (void *)k->child.base, strerrordesc_np(err));
 }
@@ -434,26 +354,26 @@ prefer_kmod(const struct hs_dirty_range *r, char *why, size_t why_size)
 	/* Most machines have none, which is nothing to speak of. */
 	if (access(HSCPT_DEVICE, F_OK) < 0)
 		return HS_ETRACK;
-	fd = open_device(&info, why, why_size);
+	fd = hs_kmod_dev_open(&info, why, why_size);
 	if (fd < 0)
 		return fd;
 	(void)close(fd);
 	if ((info.features & HSCPT_FEAT_BROKEN) != 0)
-		return fail_open(why, why_size,
+		return hs_kmod_dev_fail(why, why_size,
 		    "%s: the module is one for tests, which loses data",
 		    HSCPT_DEVICE);
 	if ((info.features & HSCPT_FEAT_HW_DIRTY) == 0)
-		return fail_open(why, why_size,
+		return hs_kmod_dev_fail(why, why_size,
 		    "%s: this kernel does not lend the module the MMU's "
 		    "modified bits; others track faster",
 		    HSCPT_DEVICE);
 	if (!may_lock(r->len))
-		return fail_open(why, why_size,
+		return hs_kmod_dev_fail(why, why_size,
 		    "%s: the limit of locked memory (ulimit -l) is below the "
 		    "%zu MiB of checkpoint memory: raise it",
 		    HSCPT_DEVICE, r->len >> 20);
 	if (!r->fresh && r->used > COPY_BYTES)
-		return fail_open(why, why_size,
+		return hs_kmod_dev_fail(why, why_size,
 		    "%s: an image of %zu MiB is mapped rather than copied into "
 		    "the device; tracker=kmod copies it",
 		    HSCPT_DEVICE, r->used >> 20);
