@@ -307,6 +307,10 @@ on_message(struct hs_service *s, const uint8_t *buf, size_t len)
 		rc = hs_msg_decode_text(body, body_len, &text);
 		if (rc == 0)
 			note_text(s, &text);
+	} else if (rc == 0 && h.type == HS_MSG_NOTE) {
+		rc = hs_msg_decode_text(body, body_len, &text);
+		if (rc == 0)
+			qb_log(LOG_NOTICE, "service: %s", text.text);
 	} else if (rc == 0 && h.type == HS_MSG_PING) {
 		s->pinged_ns = hs_clock_ns();
 	} else if (rc == 0 && h.type == HS_MSG_STATS) {

@@ -9,6 +9,7 @@ libhsbase_la_SOURCES = \
 	libhs/base/fault.c libhs/base/fault.h \
 	libhs/base/fdhigh.c libhs/base/fdhigh.h \
 	libhs/base/futex.c libhs/base/futex.h \
+	libhs/base/keep.h \
 	libhs/base/le64.h \
 	libhs/base/maps.c libhs/base/maps.h \
 	libhs/base/module.c libhs/base/module.h \

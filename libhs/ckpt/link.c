@@ -92,10 +92,10 @@ hs_link_running(int fd, uint64_t term)
 	return send_waiting(fd, buf, hs_msg_encode_bare(buf, sizeof(buf), &h));
 }
 
-void
-hs_link_failed(int fd, const char *text)
+static void
+say(int fd, uint8_t type, const char *text)
 {
-	const struct hs_msg_head h = { .type = HS_MSG_FAILED };
+	const struct hs_msg_head h = { .type = type };
 	struct hs_msg_text m = { .text = "" };
 	uint8_t buf[LINK_BYTES];
 	int len;
@@ -105,6 +105,18 @@ hs_link_failed(int fd, const char *text)
 	/* Nobody is left to tell if this fails, too. */
 	if (len > 0 && hs_sock_send(fd, buf, (size_t)len, NULL, 0) < 0)
 		return;
+}
+
+void
+hs_link_failed(int fd, const char *text)
+{
+	say(fd, HS_MSG_FAILED, text);
+}
+
+void
+hs_link_note(int fd, const char *text)
+{
+	say(fd, HS_MSG_NOTE, text);
 }
 
 int

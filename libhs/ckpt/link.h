@@ -38,8 +38,10 @@ HS_MUST_CHECK int hs_link_hello(int fd, const struct hs_msg_hello *m);
 HS_MUST_CHECK int hs_link_await_go(int fd, struct hs_msg_head *h,
     struct hs_msg_go *go, int fds[2], char *why, size_t why_size);
 HS_MUST_CHECK int hs_link_running(int fd, uint64_t term);
-/* One line for the operator; best effort. */
+/* A line for the operator; best effort.  What keeps the service from going: */
 void hs_link_failed(int fd, const char *text);
+/* What is good to know: */
+void hs_link_note(int fd, const char *text);
 /* 0, HS_EAGENT, or -EAGAIN when the agent does not read. */
 HS_MUST_CHECK int hs_link_ping(int fd, uint64_t term);
 

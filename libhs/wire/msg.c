@@ -45,6 +45,7 @@ static const struct shape shapes[] = {
 	[HS_MSG_POLICY] = FIXED("POLICY", HS_MSG_POLICY_BYTES),
 	[HS_MSG_PING] = FIXED("PING", 0),
 	[HS_MSG_STATS] = FIXED("STATS", HS_MSG_STATS_BYTES),
+	[HS_MSG_NOTE] = FIXED("NOTE", HS_MSG_TEXT_BYTES),
 };
 
 /* NULL if type is none. */
@@ -332,7 +333,7 @@ is_keep(const char *name)
 				   "abcdefghijklmnopqrstuvwxyz0123456789._-";
 	const size_t len = strlen(name);
 
-	return len <= HS_MSG_KEEP_MAX && strspn(name, good) == len;
+	return len <= HS_KEEP_MAX && strspn(name, good) == len;
 }
 
 int
@@ -365,7 +366,8 @@ hs_msg_encode_text(uint8_t *buf, size_t size, const struct hs_msg_head *h,
 
 	start_body(&w, buf, size);
 	hs_wr_text(&w, m->text, sizeof(m->text));
-	return finish_message(&w, h, HS_MSG_FAILED);
+	return finish_message(&w, h,
+	    h->type == HS_MSG_NOTE ? HS_MSG_NOTE : HS_MSG_FAILED);
 }
 
 int

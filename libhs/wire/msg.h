@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/keep.h"
 
 #define HS_MSG_VERSION 1
 #define HS_MSG_HEAD_BYTES 48
@@ -39,8 +40,7 @@
 #define HS_MSG_PAGE_BYTES 4096
 #define HS_MSG_TEXT_BYTES 240
 #define HS_MSG_GROUP_BYTES 128
-#define HS_MSG_KEEP_BYTES 32
-#define HS_MSG_KEEP_MAX 28	/* characters; the rest is the library's */
+#define HS_MSG_KEEP_BYTES HS_KEEP_BYTES
 
 /* Bodies of fixed length, on the wire. */
 #define HS_MSG_ACK_BYTES 16
@@ -69,6 +69,7 @@ enum hs_msg_type {
 	HS_MSG_POLICY = 36,	/* agent: what may be reported */
 	HS_MSG_PING = 37,	/* service: alive */
 	HS_MSG_STATS = 38,	/* service: counters */
+	HS_MSG_NOTE = 39,	/* service: for the log */
 };
 
 #define HS_MSG_LAST 0x01
@@ -153,7 +154,7 @@ struct hs_msg_go {		/* head.term; head.epoch: of the image */
 				   "": it does not, and warm_term is 0 */
 };
 
-struct hs_msg_text {		/* FAILED: one line for the operator */
+struct hs_msg_text {		/* FAILED, NOTE: a line for the operator */
 	char text[HS_MSG_TEXT_BYTES];	/* NUL-terminated */
 };
 
@@ -197,7 +198,7 @@ size_t hs_msg_seal(uint8_t *buf, const struct hs_msg_head *h, size_t body_len);
  * take the body that hs_msg_open() gave: 0 or HS_EWIRE; a body with bytes left
  * over is HS_EWIRE, and so are values outside the enums and bad texts.
  * An encoder and a decoder for each: ack state term hello go text policy stats;
- * text is the body of FAILED.
+ * text is the body of FAILED and NOTE, which its encoder takes from h->type.
  */
 #define HS_MSG_CODEC(name)                                                     \
 	HS_MUST_CHECK int hs_msg_encode_##name(uint8_t *buf, size_t size,      \

@@ -118,6 +118,7 @@ pass_body(uint8_t *out, const struct hs_msg_head *h, const uint8_t *body,
 	case HS_MSG_GO:
 		return pass_go(out, h, body, len);
 	case HS_MSG_FAILED:
+	case HS_MSG_NOTE:
 		return pass_text(out, h, body, len);
 	case HS_MSG_POLICY:
 		return pass_policy(out, h, body, len);

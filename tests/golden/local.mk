@@ -75,6 +75,7 @@ EXTRA_DIST += \
 	tests/golden/image.bin \
 	tests/golden/leave.bin \
 	tests/golden/need.bin \
+	tests/golden/note.bin \
 	tests/golden/ping.bin \
 	tests/golden/policy.bin \
 	tests/golden/progress.bin \

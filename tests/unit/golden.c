@@ -152,6 +152,15 @@ build_failed(uint8_t *buf)
 }
 
 static size_t
+build_note(uint8_t *buf)
+{
+	struct hs_msg_head h = make_head(HS_MSG_NOTE);
+	struct hs_msg_text m = { .text = "12 of 4096 pages rolled back" };
+
+	return must_fit(hs_msg_encode_text(buf, HS_GOLDEN_MAX_BYTES, &h, &m));
+}
+
+static size_t
 build_policy(uint8_t *buf)
 {
 	struct hs_msg_head h = make_head(HS_MSG_POLICY);
@@ -473,6 +482,7 @@ const struct hs_golden hs_golden_cases[] = {
 	GOOD(policy),
 	GOOD(ping),
 	GOOD(stats),
+	GOOD(note),
 
 	BAD("cut-head", "M1", cut_head, 0, 0, 0),
 	BAD("len", "M1", ack, 8, 1, 65),

@@ -327,7 +327,7 @@ each_type_has_a_name(void)
 
 	for (unsigned type = 0; type < 256; type++)
 		named += strcmp(hs_msg_name((uint8_t)type), "?") != 0;
-	CU_ASSERT_EQUAL(named, 15);
+	CU_ASSERT_EQUAL(named, 16);
 	CU_ASSERT_STRING_EQUAL(hs_msg_name(HS_MSG_DATA), "DATA");
 	CU_ASSERT_STRING_EQUAL(hs_msg_name(HS_MSG_STATS), "STATS");
 }
