@@ -112,8 +112,8 @@ void
 hs_catchup_update(struct hs_node *n)
 {
 	const struct hs_peer *p = hs_peer_of_kind(&n->peers, HS_STATE_PRIMARY);
-	bool want = n->joined && !n->chain && n->active == NULL && !n->failed &&
-	    !n->incompatible && !n->stopping && n->term > 0;
+	bool want = n->joined && !n->chain && !hs_node_serves(n) &&
+	    !n->failed && !n->incompatible && !n->stopping && n->term > 0;
 
 	if (!want || p == NULL)
 		hs_catchup_abort(n);

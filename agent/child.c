@@ -13,6 +13,11 @@
 #include "agent/node.h"
 #include "base/clock.h"
 
+/*
+ * After a takeover or a restart the new primary needs the processors more than
+ * the next spare process does.
+ */
+#define STAND_BY_MS 1000
 /* A waiting process that dies is started again, ever more slowly. */
 #define RESPAWN_MS 500
 #define RESPAWN_MAX_MS 8000
@@ -137,6 +142,14 @@ hs_child_check(struct hs_node *n, char *why, size_t why_size)
 	return check_build(n, h->build, why, why_size);
 }
 
+/* Beside a service that runs: for the next restart alone. */
+static bool
+is_of_use(const struct hs_node *n)
+{
+	return !n->stopping &&
+	    (n->active == NULL || n->cfg->standalone || n->restart.limit > 0);
+}
+
 static void
 on_respawn(void *data)
 {
@@ -144,7 +157,7 @@ on_respawn(void *data)
 	char why[HS_MSG_TEXT_BYTES];
 
 	n->respawn_armed = false;
-	if (n->waiting != NULL || n->stopping)
+	if (n->waiting != NULL || !is_of_use(n))
 		return;
 	if (hs_child_prepare(n, why, sizeof(why)) < 0) {
 		n->deaths++;
@@ -162,6 +175,18 @@ hs_child_later(struct hs_node *n, unsigned ms)
 	n->respawn_armed =
 	    qb_loop_timer_add(n->loop, QB_LOOP_LOW, (uint64_t)ms * 1000000, n,
 		on_respawn, &n->respawn_timer) == 0;
+}
+
+void
+hs_child_stand_by(struct hs_node *n)
+{
+	if (n->waiting == NULL && is_of_use(n)) {
+		hs_child_later(n, STAND_BY_MS);
+	} else if (n->waiting != NULL && !is_of_use(n) && n->active != NULL) {
+		hs_service_destroy(n->waiting);
+		n->waiting = NULL;
+		hs_child_pids(n);
+	}
 }
 
 static void

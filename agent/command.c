@@ -86,25 +86,32 @@ take_number(struct json_object *body, const char *key, unsigned max,
 	return true;
 }
 
-/* What may change while the service runs: min_spares, ping_timeout (s). */
+/*
+ * What may change while the service runs: min_spares, ping_timeout (s),
+ * local_restarts.
+ */
 static void
 cmd_set(struct hs_node *n, struct json_object *body, struct hs_ctl_req *req)
 {
 	unsigned spares = n->min_spares, ping_s = n->ping_timeout_ms / 1000;
+	unsigned restarts = n->restart.limit;
 
 	if (!take_number(body, "min_spares", HS_NODE_MAX_SPARES, &spares) ||
-	    !take_number(body, "ping_timeout", HS_NODE_MAX_PING_S, &ping_s)) {
+	    !take_number(body, "ping_timeout", HS_NODE_MAX_PING_S, &ping_s) ||
+	    !take_number(body, "local_restarts", HS_RESTART_MAX, &restarts)) {
 		hs_ctl_reply(req, -EINVAL,
-		    "min_spares or ping_timeout is out "
-		    "of range",
+		    "min_spares, ping_timeout or local_restarts is out of "
+		    "range",
 		    NULL);
 		return;
 	}
 	n->min_spares = spares;
 	n->ping_timeout_ms = ping_s * 1000;
 	hs_child_watch_pings(n);
-	qb_log(LOG_NOTICE, "min_spares is %u, ping_timeout %u s", spares,
-	    ping_s);
+	hs_restart_set_limit(n, restarts);
+	qb_log(LOG_NOTICE,
+	    "min_spares is %u, ping_timeout %u s, local_restarts %u", spares,
+	    ping_s, restarts);
 	hs_node_update(n);
 	hs_ctl_reply(req, 0, "", NULL);
 }

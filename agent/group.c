@@ -181,7 +181,7 @@ hs_group_send_state(struct hs_node *n)
 		.quorate = n->quorate,
 		.abi = HS_MSG_VERSION,
 		.tenure = n->term,
-		.pid = n->active != NULL ? n->primary.pid : 0,
+		.pid = hs_node_serves(n) ? n->primary.pid : 0,
 	};
 	const struct hs_service *s = n->active != NULL ? n->active : n->waiting;
 	uint8_t buf[SEND_BYTES];
@@ -269,6 +269,11 @@ static void
 on_progress(struct hs_node *n, const struct hs_xport_addr *from,
     const struct hs_msg_head *h)
 {
+	if (from->nodeid == n->nodeid && from->pid == n->xport->self.pid &&
+	    h->to == n->nodeid) {
+		hs_restart_flushed(n, h->off);
+		return;
+	}
 	if (n->sync != NULL && h->to == n->nodeid &&
 	    hs_sync_to(n->sync) == from->nodeid) {
 		hs_sync_confirm(n->sync, h->off);

@@ -17,6 +17,7 @@ libhsagent_la_SOURCES = \
 	agent/fence.c agent/fence.h \
 	agent/log.c agent/log.h \
 	agent/quorum.c agent/quorum.h \
+	agent/restart.c agent/restart.h \
 	agent/term.c agent/term.h \
 	agent/tool.c agent/tool.h
 libhsagent_la_CPPFLAGS = $(AM_CPPFLAGS) $(QB_CFLAGS) $(QUORUM_CFLAGS) \
@@ -58,6 +59,7 @@ tests_unit_unit_agent_SOURCES = $(UNIT_MAIN) \
 	tests/unit/test_agent_image.c \
 	tests/unit/test_agent_intake.c \
 	tests/unit/test_agent_peer.c \
+	tests/unit/test_agent_restart.c \
 	tests/unit/test_agent_service.c \
 	tests/unit/test_agent_sync.c
 tests_unit_unit_agent_CPPFLAGS = $(agent_unit_cppflags)

@@ -58,6 +58,8 @@ static const char usage_text[] =
     "  --min-spares N       held needs N spares (default 0: one, and the\n"
     "                       service may go on when there is none)\n"
     "  --ping-timeout SEC   a service that called hsping() and stops is hung\n"
+    "  --local-restarts N   restart a PROGRAM that died here, up to N times\n"
+    "                       in 10 minutes, before another node takes over\n"
     "  --user USER          run PROGRAM as USER\n"
     "  --directory DIR      run PROGRAM in DIR\n"
     "  --log-file FILE      stdout and stderr of PROGRAM\n"
@@ -76,6 +78,7 @@ enum {
 	OPT_STANDALONE,
 	OPT_MIN_SPARES,
 	OPT_PING_TIMEOUT,
+	OPT_LOCAL_RESTARTS,
 	OPT_USER,
 	OPT_DIRECTORY,
 	OPT_LOG_FILE,
@@ -97,6 +100,7 @@ static const struct option long_options[] = {
 	{ "standalone", no_argument, NULL, OPT_STANDALONE },
 	{ "min-spares", required_argument, NULL, OPT_MIN_SPARES },
 	{ "ping-timeout", required_argument, NULL, OPT_PING_TIMEOUT },
+	{ "local-restarts", required_argument, NULL, OPT_LOCAL_RESTARTS },
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "directory", required_argument, NULL, OPT_DIRECTORY },
 	{ "log-file", required_argument, NULL, OPT_LOG_FILE },
@@ -167,6 +171,10 @@ take_option(struct options *o, int opt, const char *arg)
 	case OPT_PING_TIMEOUT:
 		n->ping_timeout_ms =
 		    1000 * number("ping-timeout", arg, HS_NODE_MAX_PING_S);
+		break;
+	case OPT_LOCAL_RESTARTS:
+		n->local_restarts =
+		    number("local-restarts", arg, HS_RESTART_MAX);
 		break;
 	case OPT_USER:
 		take_user(&n->service, arg);

@@ -69,7 +69,7 @@ hs_node_spares(const struct hs_node *n)
 static enum hs_msg_state_kind
 derive_kind(const struct hs_node *n)
 {
-	if (n->active != NULL)
+	if (hs_node_serves(n))
 		return HS_STATE_PRIMARY;
 	if (n->failed)
 		return HS_STATE_FAILED;
@@ -254,10 +254,18 @@ check_started(struct hs_node *n)
 static void
 publish_now(struct hs_node *n)
 {
+	char count[24];
+
 	n->score = derive_score(n);
 	n->shown = n->kind;
 	hs_cluster_score(n->cluster, n->score);
 	hs_cluster_attr(n->cluster, "state", kind_names[n->kind]);
+	if (n->shown_restarts == n->restart.done)
+		return;
+	n->shown_restarts = n->restart.done;
+	snprintf(count, sizeof(count), "%llu",
+	    (unsigned long long)n->shown_restarts);
+	hs_cluster_attr(n->cluster, "restarts", count);
 }
 
 static void
@@ -311,7 +319,9 @@ publish(struct hs_node *n)
 	bool needed =
 	    !has_primary(n) && hs_peer_count(&n->peers, HS_STATE_READY) == 0;
 
-	if (n->cluster == NULL || (score == n->score && n->kind == n->shown))
+	if (n->cluster == NULL ||
+	    (score == n->score && n->kind == n->shown &&
+		n->shown_restarts == n->restart.done))
 		return;
 	if (!n->published || (needed && score != n->score)) {
 		n->published = true;
@@ -393,6 +403,7 @@ hs_node_create(struct hs_node **out, qb_loop_t *loop,
 	n->role_ns = hs_clock_ns();
 	n->min_spares = cfg->min_spares;
 	n->ping_timeout_ms = cfg->ping_timeout_ms;
+	n->restart.limit = cfg->local_restarts;
 	n->quorate = cfg->standalone;
 	rc = hs_intake_create(&n->intake, NULL, NULL);
 	if (rc == 0)

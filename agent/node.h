@@ -8,6 +8,9 @@
  *	                                                        demoted
  *	 INCOMPATIBLE: from any that is no PRIMARY, while the reason lasts
  *
+ * PRIMARY is a node whose service runs, or is being restarted there after its
+ * process died (restart.h): nobody else can tell the difference.
+ *
  * S1  chain: the image is what the primary's stream says as of id; each epoch
  *     that is applied names id as its base, or is a full one.
  * S2  ACK(term, epoch) is sent only for an epoch that is verified and whose
@@ -20,6 +23,11 @@
  *     order: all that was sent before it under older terms is in the image.
  * S6  Protection is UNPROTECTED only if no node is in `lost`: each spare that
  *     went away is known to be fenced, ended, or back.
+ * S7  A restart begins with no process that serves, and ends within a bound: in
+ *     RUNNING, in FAILED, or because this node is to be primary no more.
+ * S8  A restart begins, announces its term and gives GO only with quorum, with
+ *     an unbroken chain and with no node in `lost`: nobody can have been
+ *     promoted meanwhile.
  */
 #ifndef HS_AGENT_NODE_H
 #define HS_AGENT_NODE_H
@@ -38,6 +46,7 @@
 #include "agent/intake.h"
 #include "agent/peer.h"
 #include "agent/quorum.h"
+#include "agent/restart.h"
 #include "agent/service.h"
 #include "agent/sync.h"
 #include "net/xport.h"
@@ -57,6 +66,7 @@ struct hs_node_config {
 	bool any_build; /* restore another build's image */
 	unsigned min_spares;
 	unsigned ping_timeout_ms; /* 0: off */
+	unsigned local_restarts; /* in HS_RESTART_WINDOW_S; 0: off */
 };
 
 /* Why messages were refused; counted, shown by hsctl status. */
@@ -127,6 +137,7 @@ struct hs_node {
 	struct hs_msg_policy policy;
 	int score; /* as told to Pacemaker; and so `shown` */
 	enum hs_msg_state_kind shown;
+	uint64_t shown_restarts;
 	enum hs_msg_state_kind publish_kind; /* when the timer was armed */
 	uint64_t publish_term;		     /* likewise */
 	uint64_t role_ns; /* when it became the primary, or a spare */
@@ -158,11 +169,20 @@ struct hs_node {
 	bool demoting, stopping, superseded;
 	unsigned crashes; /* standalone: soon after the start, in a row */
 	int peer_fd; /* standalone: the service's end of the pair */
-	uint64_t promote_ns, go_ns;
+	uint64_t promote_ns, go_ns, go_epoch;
 	double to_go_ms, to_running_ms;
 	uint64_t promoted_ms; /* CLOCK_REALTIME, of the request to promote */
 	int exit_status;
+
+	struct hs_restart restart;
 };
+
+/* PRIMARY, also before that was derived. */
+static inline bool
+hs_node_serves(const struct hs_node *n)
+{
+	return n->active != NULL || hs_restart_busy(&n->restart);
+}
 
 /* node.c */
 HS_MUST_CHECK int hs_node_create(struct hs_node **out, qb_loop_t *loop,
@@ -224,6 +244,8 @@ void hs_serve_state(struct hs_node *n, uint32_t nodeid, uint8_t kind);
 HS_MUST_CHECK int hs_child_prepare(struct hs_node *n, char *why,
     size_t why_size);
 void hs_child_later(struct hs_node *n, unsigned ms);
+/* A process waits soon where one is of use, and none where it is not. */
+void hs_child_stand_by(struct hs_node *n);
 void hs_child_pids(struct hs_node *n);
 void hs_child_watch_pings(struct hs_node *n);
 HS_MUST_CHECK int hs_child_check(struct hs_node *n, char *why, size_t why_size);
@@ -233,6 +255,8 @@ void hs_tenure_promote(struct hs_node *n, struct hs_ctl_req *req);
 void hs_tenure_demote(struct hs_node *n, struct hs_ctl_req *req);
 void hs_tenure_stop(struct hs_node *n, struct hs_ctl_req *req);
 void hs_tenure_go_on(struct hs_node *n); /* whatever waits may proceed */
+/* A restart that is under way ends in FAILED. */
+void hs_tenure_give_up(struct hs_node *n, const char *why);
 void hs_tenure_term(struct hs_node *n, const struct hs_xport_addr *from,
     const struct hs_msg_head *h, const struct hs_msg_term *m);
 /* A peer's STATE tells of a tenure that this node did not see begin. */

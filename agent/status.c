@@ -68,6 +68,8 @@ explain_protection(const struct hs_node *n)
 		return n->why;
 	if (!n->quorate)
 		return "no quorum: nothing is reported held";
+	if (n->active == NULL)
+		return "the service died and is being restarted here";
 	if (hs_service_text(n->active)[0] != '\0')
 		return hs_service_text(n->active); /* sends no checkpoints */
 	if (n->policy.protection == HS_BLOCKED && n->peers.nlost > 0)
@@ -224,6 +226,7 @@ hs_status_json(const struct hs_node *n)
 	json_object_object_add(o, "refused", refused_json(n));
 	json_object_object_add(o, "lost", lost_json(n));
 	json_object_object_add(o, "last_promote", promote_json(n));
+	json_object_object_add(o, "restarts", hs_restart_json(&n->restart));
 	add_int(o, "pid", (uint64_t)getpid());
 	add_text(o, "agent_version", PACKAGE_VERSION);
 	return o;
@@ -250,7 +253,9 @@ hs_status_monitor(const struct hs_node *n, const char **text)
 		return OCF_FAILED_PROMOTED;
 	}
 	if (n->kind == HS_STATE_PRIMARY) {
-		if (explain_protection(n)[0] == '\0' || !may_degrade(n))
+		/* S7: to Pacemaker, nothing happened. */
+		if (n->active == NULL || explain_protection(n)[0] == '\0' ||
+		    !may_degrade(n))
 			return OCF_RUNNING_PROMOTED;
 		*text = explain_protection(n);
 		return OCF_DEGRADED_PROMOTED;

@@ -18,11 +18,6 @@
 #include "base/clock.h"
 
 #define TERM_BYTES 256
-/*
- * After a takeover the new primary needs the processors more than a spare
- * does.
- */
-#define RESPAWN_MS 1000
 /* Not in the way of what a new tenure has to say first. */
 #define RESERVE_NS 1000000
 /* Standalone: a service that dies so soon, so often, is not restarted again. */
@@ -52,7 +47,9 @@ end_promote(struct hs_node *n, int rc, const char *text)
 	n->promoting = false;
 	n->promote_term = 0;
 	n->promote = NULL;
-	if (rc != 0)
+	if (rc != 0 && hs_restart_busy(&n->restart))
+		hs_restart_fail(n, text);
+	else if (rc != 0)
 		qb_log(LOG_ERR, "not promoted: %s", text);
 	if (req != NULL)
 		hs_ctl_reply(req, rc, text, NULL);
@@ -87,11 +84,21 @@ find_objection(const struct hs_node *n)
 }
 
 void
+hs_tenure_give_up(struct hs_node *n, const char *why)
+{
+	if (n->promoting)
+		end_promote(n, 1, why);
+	else
+		hs_restart_fail(n, why);
+}
+
+void
 hs_tenure_promote(struct hs_node *n, struct hs_ctl_req *req)
 {
+	bool restart = hs_restart_busy(&n->restart);
 	const char *objection;
 
-	if (n->active != NULL && !n->promoting) {
+	if ((n->active != NULL && !n->promoting) || (restart && req != NULL)) {
 		if (req != NULL)
 			hs_ctl_reply(req, 0, "already promoted", NULL);
 		return;
@@ -213,6 +220,7 @@ give_go(struct hs_node *n)
 	n->superseded = false;
 	memcpy(n->build, hs_service_hello(n->active)->build, sizeof(n->build));
 	n->go_ns = hs_clock_ns();
+	n->go_epoch = n->id.epoch;
 	n->to_go_ms = ms_since(n->promote_ns);
 	rc = hs_service_go(n->active, &h, &m, fds, nfd);
 	if (n->cfg->standalone) {
@@ -233,6 +241,7 @@ give_go(struct hs_node *n)
 static void
 be_superseded(struct hs_node *n)
 {
+	hs_restart_cancel(n);
 	if (n->active != NULL) {
 		qb_log(LOG_CRIT,
 		    "another node became primary: the service "
@@ -247,18 +256,48 @@ be_superseded(struct hs_node *n)
 		end_promote(n, 1, "another node was promoted meanwhile");
 }
 
+/* Is the image here what the new primary goes on from? */
+static bool
+is_its_image(const struct hs_node *n, const struct hs_msg_head *h,
+    const struct hs_msg_term *m)
+{
+	return n->id.epoch == h->epoch &&
+	    memcmp(n->id.digest, m->digest, sizeof(m->digest)) == 0;
+}
+
 static void
 take_up_chain(struct hs_node *n, const struct hs_msg_head *h,
     const struct hs_msg_term *m)
 {
-	if (m->fresh) {
+	if (m->fresh)
 		n->chain = n->image == NULL || n->id.epoch == 0;
-	} else {
-		n->chain = n->id.epoch == h->epoch &&
-		    memcmp(n->id.digest, m->digest, sizeof(m->digest)) == 0;
-	}
+	else
+		n->chain = is_its_image(n, h, m);
 	snprintf(n->why, sizeof(n->why), "%s",
 	    n->chain ? "" : "the new primary goes on from another epoch");
+}
+
+/* Its own TERM came back, and nothing is in the way. */
+static void
+take_office(struct hs_node *n, const struct hs_msg_head *h,
+    const struct hs_msg_term *m)
+{
+	bool waits = still_waits(n, m->pid);
+
+	n->chain = true; /* S1, S5 */
+	n->why[0] = '\0';
+	if (waits && is_its_image(n, h, m)) {
+		give_go(n);
+	} else if (waits || hs_restart_busy(&n->restart)) {
+		/*
+		 * Epochs of the old primary came in between, or the process is
+		 * to be another one: not what was announced.
+		 */
+		n->promote_term = 0;
+		hs_tenure_go_on(n);
+	} else {
+		end_promote(n, 1, "the spare process died meanwhile");
+	}
 }
 
 /* One that told its state, or this one: whoever else is in the group is not. */
@@ -279,6 +318,7 @@ hs_tenure_term(struct hs_node *n, const struct hs_xport_addr *from,
 	bool own = from->nodeid == n->nodeid &&
 	    from->pid == n->xport->self.pid && n->promote_term != 0 &&
 	    h->term == n->promote_term;
+	const char *objection = own ? hs_restart_objection(n) : NULL;
 
 	if (!is_agent(n, from)) {
 		hs_group_refuse(n, HS_REFUSED_SENDER, "not from an agent", h);
@@ -300,13 +340,10 @@ hs_tenure_term(struct hs_node *n, const struct hs_xport_addr *from,
 	n->asker = 0;
 	hs_catchup_abort(n);
 	hs_follow_reset(n);
-	if (own) {
-		n->chain = true; /* S1, S5 */
-		n->why[0] = '\0';
-		if (still_waits(n, m->pid))
-			give_go(n);
-		else
-			end_promote(n, 1, "the spare process died meanwhile");
+	if (objection != NULL) { /* S8 */
+		end_promote(n, 1, objection);
+	} else if (own) {
+		take_office(n, h, m);
 	} else {
 		be_superseded(n);
 		take_up_chain(n, h, m);
@@ -322,7 +359,7 @@ hs_tenure_term(struct hs_node *n, const struct hs_xport_addr *from,
 static bool
 yields_to(const struct hs_node *n, uint32_t other)
 {
-	return n->active != NULL && other < n->nodeid;
+	return hs_node_serves(n) && other < n->nodeid;
 }
 
 void
@@ -342,7 +379,7 @@ hs_tenure_learn(struct hs_node *n, const struct hs_xport_addr *from,
 		hs_follow_break(n, "a tenure began without this node");
 		hs_tenure_reserve(n);
 	}
-	if (!primary || m->tenure != n->term || n->active != NULL)
+	if (!primary || m->tenure != n->term || hs_node_serves(n))
 		return;
 	n->primary.nodeid = from->nodeid;
 	n->primary.pid = m->pid;
@@ -397,15 +434,17 @@ hs_tenure_running(struct hs_node *n)
 	    (unsigned long long)n->term, (unsigned long long)n->id.epoch,
 	    n->to_go_ms, n->to_running_ms);
 	end_promote(n, 0, "");
+	if (hs_restart_busy(&n->restart))
+		hs_restart_done(n);
 	hs_node_update(n);
 	hs_tenure_reserve(n);
-	if (n->cfg->standalone && n->waiting == NULL)
-		hs_child_later(n, RESPAWN_MS);
+	hs_child_stand_by(n);
 }
 
 void
 hs_tenure_demote(struct hs_node *n, struct hs_ctl_req *req)
 {
+	hs_restart_cancel(n);
 	if (n->active == NULL) {
 		/* What nobody waits for any more must not come true. */
 		if (n->promoting)
@@ -459,6 +498,7 @@ hs_tenure_stop(struct hs_node *n, struct hs_ctl_req *req)
 	}
 	n->stopping = true;
 	n->stop = req;
+	hs_restart_cancel(n);
 	if (n->promoting)
 		end_promote(n, 1, "the agent is stopping");
 	hs_node_update(n);
@@ -500,6 +540,8 @@ hs_tenure_dead(struct hs_node *n)
 	n->active = NULL;
 	n->demoting = n->superseded = false;
 	n->demote = NULL;
+	if (!wanted && !n->promoting && hs_restart_begin(n, s))
+		return;
 	if (!wanted) {
 		n->failed = n->penalty = true;
 		snprintf(n->why, sizeof(n->why), "the service %s",
@@ -517,6 +559,6 @@ hs_tenure_dead(struct hs_node *n)
 		go_on_stop(n);
 	else if (n->cfg->standalone)
 		restart_here(n, hs_service_status(s));
-	else if (n->waiting == NULL)
-		hs_child_later(n, RESPAWN_MS);
+	else
+		hs_child_stand_by(n);
 }

@@ -244,6 +244,28 @@ print_promotion(FILE *f, struct json_object *s)
 	    double_of(p, "to_running_ms"));
 }
 
+/* Only where an administrator wants them, or they took place. */
+static void
+print_restarts(FILE *f, struct json_object *s)
+{
+	struct json_object *r = member(s, "restarts"), *last;
+
+	if (int_of(r, "limit") == 0 && int_of(r, "done") == 0)
+		return;
+	(void)fprintf(f,
+	    LABEL "%" PRId64 " of %" PRId64 " here within %" PRId64
+		  " minutes; %" PRId64 " in all",
+	    "restarts", int_of(r, "used"), int_of(r, "limit"),
+	    int_of(r, "window_s") / 60, int_of(r, "done"));
+	last = member(r, "last");
+	if (last != NULL)
+		(void)fprintf(f,
+		    ", last: %s, went on from epoch %" PRId64 " after %.1f ms",
+		    text_of(last, "why", "?"), int_of(last, "epoch"),
+		    double_of(last, "took_ms"));
+	(void)fprintf(f, "\n");
+}
+
 void
 hs_page_print(FILE *f, struct json_object *status)
 {
@@ -254,6 +276,7 @@ hs_page_print(FILE *f, struct json_object *status)
 	print_stats(f, status);
 	print_refused(f, status);
 	print_promotion(f, status);
+	print_restarts(f, status);
 	if (has(status, "pid"))
 		(void)fprintf(f, LABEL "pid %" PRId64 ", version %s\n", "agent",
 		    int_of(status, "pid"),

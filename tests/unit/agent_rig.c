@@ -218,8 +218,15 @@ rig_with_image(void)
 	CU_ASSERT_EQUAL(g->n->kind, HS_STATE_READY);
 	return g;
 }
+
 void
 rig_say_state(struct rig *g, enum hs_msg_state_kind kind)
+{
+	rig_say_tenure(g, kind, g->n->term);
+}
+
+void
+rig_say_tenure(struct rig *g, enum hs_msg_state_kind kind, uint64_t tenure)
 {
 	struct hs_msg_head h = { .term = g->n->term, .epoch = g->epoch };
 	struct hs_msg_state m = {
@@ -228,7 +235,7 @@ rig_say_state(struct rig *g, enum hs_msg_state_kind kind)
 		.abi = HS_MSG_VERSION,
 		.arena_base = CHUNKS_BASE,
 		.arena_bytes = (uint64_t)NPAGES * PAGE,
-		.tenure = g->n->term,
+		.tenure = tenure,
 		.pid = kind == HS_STATE_PRIMARY ? PEER_PID : 0,
 	};
 	uint8_t buf[256];

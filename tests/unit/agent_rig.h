@@ -49,6 +49,9 @@ void rig_put_chunks(struct rig *g, const struct chunks *c);
 /* The chunk as a message: its length. */
 size_t rig_seal(uint8_t *buf, const struct chunk *k);
 void rig_say_state(struct rig *g, enum hs_msg_state_kind kind);
+/* Of another tenure than the node's. */
+void rig_say_tenure(struct rig *g, enum hs_msg_state_kind kind,
+    uint64_t tenure);
 
 /* What the primary's next epoch begins with. */
 struct chunks_plan rig_plan(const struct rig *g, bool full);

@@ -26,6 +26,9 @@ static const char full[] =
     "\"refused\":{\"damaged\":2,\"gap\":0,\"term\":1},\"lost\":[3],"
     "\"last_promote\":{\"to_go_ms\":1.5123,\"to_running_ms\":3.25,"
     "\"at\":1700000000},"
+    "\"restarts\":{\"limit\":3,\"window_s\":600,\"used\":2,\"done\":7,"
+    "\"last\":{\"why\":\"killed by SIGSEGV\",\"epoch\":18000,"
+    "\"took_ms\":4.25,\"at_ms\":1700000000000}},"
     "\"pid\":4700,\"agent_version\":\"0.1.0\"}";
 
 static const char page[] =
@@ -47,6 +50,8 @@ static const char page[] =
     "  refused   damaged 2, term 1\n"
     "  promoted  2023-11-14 22:13:20; service told after 1.5 ms, running"
     " after 3.2 ms\n"
+    "  restarts  2 of 3 here within 10 minutes; 7 in all, last: killed by"
+    " SIGSEGV, went on from epoch 18000 after 4.2 ms\n"
     "  agent     pid 4700, version 0.1.0\n";
 
 static void
