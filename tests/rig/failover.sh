@@ -9,6 +9,7 @@
 #   cut      two nodes: the spare cut off, the primary cut off, a fence race
 #   agent    two nodes: hs-agent killed, stopped, hung; the service moved
 #   three    three nodes, min_spares=1
+#   local    two nodes: the service restarted where it died (restarts.sh)
 #
 # HS_SEED=N repeats the instants of the run that printed it.  Nothing here
 # bounds how quick a takeover is, but that it happens; bench measures.
@@ -21,6 +22,8 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 . "$here/service.sh"
 # shellcheck source-path=SCRIPTDIR source=tap.sh
 . "$here/tap.sh"
+# shellcheck source-path=SCRIPTDIR source=restarts.sh
+. "$here/restarts.sh"
 SVC_NAME=counter
 SVC_PROGRAM=counter
 SVC_ARGS='-p 4001 -m 4M -d 4'
@@ -397,10 +400,10 @@ scenario_three() {
 	stop three
 }
 
-[ $# -gt 0 ] || set -- two cut agent three
+[ $# -gt 0 ] || set -- two cut agent three local
 for scenario; do
 	case $scenario in
-	two|cut|agent|three) ;;
+	two|cut|agent|three|local) ;;
 	*)	note "no scenario is called $scenario"
 		failed=$((failed + 1))
 		continue ;;

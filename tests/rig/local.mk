@@ -35,7 +35,7 @@ tests_rig_rogue_LDADD = libhsnet.la libhswire.la libhsbase.la
 dist_check_SCRIPTS += tests/rig/clients.test tests/rig/standalone.test
 TESTS += tests/rig/clients.test tests/rig/standalone.test
 
-EXTRA_DIST += tests/rig/demo.sh tests/rig/failover.sh tests/rig/service.cib \
+EXTRA_DIST += tests/rig/demo.sh tests/rig/failover.sh tests/rig/restarts.sh tests/rig/service.cib \
 	tests/rig/service.sh tests/rig/tap.sh
 EXTRA_DIST += tests/rig/badinput.sh
 

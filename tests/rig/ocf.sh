@@ -271,6 +271,12 @@ parameters() {
 	pcs resource update db min_spares=0 ping_timeout=0s
 	rig_until 10 status_has "$primary" '"min_spares":0,'
 	verdict $? 'and can be put right'
+	pcs resource update db local_restarts=3
+	rig_until 10 status_has "$primary" '"limit":3,'
+	verdict $? 'so does local_restarts'
+	pcs resource update db local_restarts=0
+	rig_until 10 status_has "$primary" '"limit":0,'
+	verdict $? 'and back'
 	healthy && total_is "2 12"
 	verdict $? 'all the while it is protected'
 }
