@@ -9,6 +9,7 @@ libhsagent_la_SOURCES = \
 	agent/command.c agent/command.h \
 	agent/image.c agent/image.h \
 	agent/intake.c agent/intake.h \
+	agent/keep.c agent/keep.h \
 	agent/peer.c agent/peer.h \
 	agent/service.c agent/service.h \
 	agent/sync.c agent/sync.h \
@@ -58,6 +59,7 @@ tests_unit_unit_agent_SOURCES = $(UNIT_MAIN) \
 	tests/unit/test_agent_follow.c \
 	tests/unit/test_agent_image.c \
 	tests/unit/test_agent_intake.c \
+	tests/unit/test_agent_keep.c \
 	tests/unit/test_agent_peer.c \
 	tests/unit/test_agent_restart.c \
 	tests/unit/test_agent_service.c \

@@ -39,6 +39,7 @@ struct options {
 	bool foreground, debug;
 	const char *agent_log;
 	unsigned start_timeout_s;
+	bool free_kept;
 };
 
 struct start {
@@ -71,6 +72,7 @@ static const char usage_text[] =
     "  --run-dir DIR        sockets (/run/hotspare)\n"
     "  --state-dir DIR      terms (/var/lib/hotspare)\n"
     "  --foreground         do not become a daemon\n"
+    "  --free-kept          free what a killed agent of NAME kept, and exit\n"
     "  --debug  --version  --help\n";
 
 enum {
@@ -90,6 +92,7 @@ enum {
 	OPT_RUN_DIR,
 	OPT_STATE_DIR,
 	OPT_FOREGROUND,
+	OPT_FREE_KEPT,
 	OPT_DEBUG,
 	OPT_VERSION,
 	OPT_HELP,
@@ -112,6 +115,7 @@ static const struct option long_options[] = {
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
+	{ "free-kept", no_argument, NULL, OPT_FREE_KEPT },
 	{ "debug", no_argument, NULL, OPT_DEBUG },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -209,6 +213,9 @@ take_option(struct options *o, int opt, const char *arg)
 	case OPT_FOREGROUND:
 		o->foreground = true;
 		break;
+	case OPT_FREE_KEPT:
+		o->free_kept = true;
+		break;
 	case OPT_DEBUG:
 		o->debug = true;
 		break;
@@ -241,7 +248,7 @@ parse(struct options *o, int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "+", long_options, NULL)) != -1)
 		take_option(o, opt, optarg);
-	if (optind >= argc)
+	if (optind >= argc && !o->free_kept)
 		refuse(EXIT_CONFIGURED, "no program given: see %s",
 		    "hs-agent --help");
 	o->node.service.argv = argv + optind;
@@ -480,6 +487,17 @@ log_and_run(struct options *o, int report_fd)
 	return rc;
 }
 
+/* For whoever makes certain that nothing of a dead agent is left. */
+static int
+free_kept(const struct hs_node_config *cfg)
+{
+	struct hs_keep k;
+
+	hs_keep_open(&k, cfg->resource, cfg->state_dir, cfg->standalone);
+	hs_keep_close(&k);
+	return 0;
+}
+
 /* The parent: wait for the daemon's one line, pass on its code. */
 static int
 await(int fd, pid_t pid)
@@ -540,6 +558,8 @@ main(int argc, char **argv)
 	};
 
 	parse(&o, argc, argv);
+	if (o.free_kept)
+		return free_kept(&o.node);
 	if (!o.node.standalone && o.node.run_dir == NULL)
 		o.node.run_dir = "/run/hotspare";
 	if (o.node.run_dir != NULL)

@@ -405,6 +405,8 @@ hs_node_create(struct hs_node **out, qb_loop_t *loop,
 	n->ping_timeout_ms = cfg->ping_timeout_ms;
 	n->restart.limit = cfg->local_restarts;
 	n->quorate = cfg->standalone;
+	hs_keep_open(&n->keep, cfg->resource, cfg->state_dir, cfg->standalone);
+	hs_keep_free(&n->keep); /* of an agent that was killed */
 	rc = hs_intake_create(&n->intake, NULL, NULL);
 	if (rc == 0)
 		rc = hs_catchup_init(n);
@@ -436,6 +438,7 @@ hs_node_destroy(struct hs_node *n)
 	hs_tenure_fini(n);
 	hs_service_destroy(n->active);
 	hs_service_destroy(n->waiting);
+	hs_keep_close(&n->keep);
 	hs_serve_stop(n);
 	if (n->sync_intake != NULL)
 		hs_catchup_fini(n);

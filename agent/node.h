@@ -44,6 +44,7 @@
 #include "agent/fence.h"
 #include "agent/image.h"
 #include "agent/intake.h"
+#include "agent/keep.h"
 #include "agent/peer.h"
 #include "agent/quorum.h"
 #include "agent/restart.h"
@@ -175,6 +176,12 @@ struct hs_node {
 	int exit_status;
 
 	struct hs_restart restart;
+	struct hs_keep keep;
+	/*
+	 * The tenure whose process's memory is kept, if it could be, and which
+	 * the image is of; 0: none.
+	 */
+	uint64_t kept_term;
 };
 
 /* PRIMARY, also before that was derived. */
@@ -264,6 +271,8 @@ void hs_tenure_learn(struct hs_node *n, const struct hs_xport_addr *from,
     const struct hs_msg_head *h, const struct hs_msg_state *m);
 void hs_tenure_running(struct hs_node *n);
 void hs_tenure_dead(struct hs_node *n); /* the active service ended */
+/* What was kept of a process that died is of no use any more. */
+void hs_tenure_drop_kept(struct hs_node *n);
 void hs_tenure_reserve(struct hs_node *n);
 void hs_tenure_fini(struct hs_node *n);
 

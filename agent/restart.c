@@ -154,6 +154,7 @@ hs_restart_fail(struct hs_node *n, const char *why)
 	    n->restart.end, why);
 	qb_log(LOG_ERR, "%s", n->why);
 	hs_node_update(n);
+	hs_tenure_drop_kept(n);
 	hs_child_stand_by(n);
 }
 
@@ -164,6 +165,8 @@ hs_restart_cancel(struct hs_node *n)
 		return;
 	qb_log(LOG_NOTICE, "the service is not restarted any more");
 	end_phase(n);
+	if (n->active == NULL)
+		hs_tenure_drop_kept(n);
 	hs_child_stand_by(n);
 }
 

@@ -193,6 +193,28 @@ still_waits(const struct hs_node *n, uint32_t pid)
 	    hs_service_hello(n->waiting)->pid == pid;
 }
 
+void
+hs_tenure_drop_kept(struct hs_node *n)
+{
+	if (n->kept_term != 0)
+		hs_keep_free(&n->keep);
+	n->kept_term = 0;
+}
+
+/* Memory for the next process here, and that of the last one if it is sound. */
+static void
+plan_keep(struct hs_node *n, struct hs_msg_go *m)
+{
+	bool keep = n->cfg->standalone || n->restart.limit > 0;
+
+	if (!m->restored || !keep)
+		hs_tenure_drop_kept(n);
+	m->warm_term = n->kept_term;
+	if (keep)
+		memcpy(m->keep, n->keep.name, sizeof(m->keep));
+	n->kept_term = m->keep[0] != '\0' ? n->term : 0;
+}
+
 static void
 give_go(struct hs_node *n)
 {
@@ -211,6 +233,7 @@ give_go(struct hs_node *n)
 
 	memcpy(m.digest, n->id.digest, sizeof(m.digest));
 	snprintf(m.group, sizeof(m.group), "hs:%s", n->cfg->resource);
+	plan_keep(n, &m);
 	if (m.restored)
 		fds[nfd++] = hs_image_fd(n->image);
 	if (n->cfg->standalone)
@@ -555,6 +578,8 @@ hs_tenure_dead(struct hs_node *n)
 			: "the service died while it took over");
 	if (req != NULL)
 		hs_ctl_reply(req, 0, "", NULL);
+	if (!n->cfg->standalone) /* last: it may be much */
+		hs_tenure_drop_kept(n);
 	if (n->stopping)
 		go_on_stop(n);
 	else if (n->cfg->standalone)

@@ -19,6 +19,7 @@
 #include "tests/unit/suite.h"
 
 #define CHILD "HS_TEST_RESTART"
+#define TOLD "HS_TEST_RESTART_TOLD" /* a file: what GO said */
 #define TICK_NS 1000000
 #define TICKS 10000
 #define WINDOW_NS (HS_RESTART_WINDOW_S * 1000000000ull)
@@ -43,19 +44,41 @@ child_say(int fd, uint8_t type)
 		_exit(90);
 }
 
+/* "keep warm_term", as GO has them. */
+static void
+child_write_go(const uint8_t *buf, size_t len)
+{
+	struct hs_msg_head h;
+	struct hs_msg_go m;
+	const uint8_t *body;
+	size_t body_len;
+	FILE *f = fopen(getenv(TOLD), "we");
+
+	if (f == NULL || hs_msg_open(buf, len, &h, &body, &body_len) < 0 ||
+	    hs_msg_decode_go(body, body_len, &m) < 0)
+		_exit(92);
+	(void)fprintf(f, "'%s' %llu\n", m.keep,
+	    (unsigned long long)m.warm_term);
+	if (fclose(f) != 0)
+		_exit(93);
+}
+
 __attribute__((__constructor__)) static void
 child_main(void)
 {
 	const char *part = getenv(CHILD);
 	uint8_t buf[1024];
+	ssize_t n;
 	int fd;
 
 	if (part == NULL)
 		return;
 	fd = atoi(getenv("HOTSPARE_FD"));
 	child_say(fd, HS_MSG_HELLO);
-	if (hs_sock_recv(fd, buf, sizeof(buf), NULL, NULL, 0) <= 0)
+	n = hs_sock_recv(fd, buf, sizeof(buf), NULL, NULL, 0);
+	if (n <= 0)
 		_exit(91);
+	child_write_go(buf, (size_t)n);
 	if (strcmp(part, "die") == 0)
 		_exit(3);
 	if (strcmp(part, "hang") != 0)
@@ -66,7 +89,7 @@ child_main(void)
 
 /* ---- the node ---- */
 
-static char dir[64], self[PATH_MAX];
+static char dir[64], told[96], self[PATH_MAX];
 
 /* How many messages the transport takes now; the rest waits. */
 static unsigned allowed;
@@ -193,12 +216,15 @@ primary(unsigned limit)
 
 	strcpy(dir, "/tmp/hotspare-restart.XXXXXX");
 	CU_ASSERT_FATAL(mkdtemp(dir) != NULL);
+	(void)snprintf(told, sizeof(told), "%s/told", dir);
+	CU_ASSERT_EQUAL_FATAL(setenv(TOLD, told, 1), 0);
 	CU_ASSERT_FATAL(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
 	g->cfg.service.argv = argv;
 	g->cfg.service.resource = "test";
 	g->cfg.service.own_group = true;
 	g->cfg.run_dir = g->cfg.state_dir = dir;
 	n->restart.limit = limit;
+	hs_keep_open(&n->keep, "test", dir, false);
 	real_ops = n->xport->ops;
 	ops = *real_ops;
 	ops.send = send_if_allowed;
@@ -224,6 +250,8 @@ end(struct rig *g)
 	rig_destroy(g);
 	(void)snprintf(path, sizeof(path), "%s/test.term", dir);
 	(void)unlink(path);
+	(void)unlink(told);
+	CU_ASSERT_EQUAL(unsetenv(TOLD), 0);
 	(void)snprintf(path, sizeof(path), "%s/test.pids", dir);
 	(void)unlink(path);
 	CU_ASSERT_EQUAL(rmdir(dir), 0);
@@ -255,6 +283,71 @@ monitor(const struct rig *g)
 	const char *text;
 
 	return hs_status_monitor(g->n, &text);
+}
+
+/* The newest GO named this memory, and that of this term as sound. */
+static void
+expect_told(const char *keep, uint64_t warm_term)
+{
+	char line[64] = "", want[64];
+	FILE *f = fopen(told, "re");
+
+	CU_ASSERT_FATAL(f != NULL);
+	CU_ASSERT_PTR_NOT_NULL(fgets(line, sizeof(line), f));
+	(void)fclose(f);
+	(void)snprintf(want, sizeof(want), "'%s' %llu\n", keep,
+	    (unsigned long long)warm_term);
+	CU_ASSERT_STRING_EQUAL(line, want);
+}
+
+struct question {
+	char path[96];
+	const char *cmd;
+	int rc;
+	bool over;
+};
+
+static void *
+ask(void *arg)
+{
+	struct question *q = arg;
+	struct json_object *o = json_object_new_object(), *a = NULL, *rc;
+
+	json_object_object_add(o, "cmd", json_object_new_string(q->cmd));
+	if (hs_ctl_call(q->path, o, 10000, &a) == 0 &&
+	    json_object_object_get_ex(a, "rc", &rc))
+		q->rc = json_object_get_int(rc);
+	json_object_put(a);
+	__atomic_store_n(&q->over, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static struct question question;
+
+static bool
+is_answered(const struct hs_node *n)
+{
+	(void)n;
+	return __atomic_load_n(&question.over, __ATOMIC_ACQUIRE);
+}
+
+/* As hsctl asks: its exit status. */
+static int
+command(struct rig *g, const char *cmd)
+{
+	pthread_t t;
+
+	question = (struct question){ .cmd = cmd, .rc = -1 };
+	(void)snprintf(question.path, sizeof(question.path), "%s/sock", dir);
+	CU_ASSERT_EQUAL_FATAL(hs_ctl_create(&g->n->ctl, g->loop, question.path,
+				  hs_command_run, g->n),
+	    0);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&t, NULL, ask, &question), 0);
+	until(g, is_answered);
+	CU_ASSERT_EQUAL(pthread_join(t, NULL), 0);
+	hs_ctl_destroy(g->n->ctl);
+	g->n->ctl = NULL;
+	return question.rc;
 }
 
 /* ---- the tests ---- */
@@ -326,6 +419,46 @@ without_the_option_a_death_is_a_failure(void)
 	kill_service(g);
 	until(g, has_failed);
 	CU_ASSERT_EQUAL(g->n->restart.begun, 0);
+	end(g);
+}
+
+/* Of the very process whose death a start follows, or none's. */
+static void
+kept_memory_is_of_the_last_tenure(void)
+{
+	struct rig *g = primary(3);
+	struct hs_node *n = g->n;
+	uint64_t term = n->term;
+
+	CU_ASSERT_STRING_NOT_EQUAL(n->keep.name, "");
+	expect_told(n->keep.name, 0);
+	kill_service(g);
+	until(g, runs);
+	expect_told(n->keep.name, term);
+	/* A term in between that no process had: it is the same memory. */
+	until(g, stands_by);
+	term = n->term;
+	kill_and_hold(g, is_announced);
+	n->id.epoch++;
+	allowed = UINT_MAX;
+	until(g, runs);
+	CU_ASSERT_EQUAL(n->term, term + 2);
+	expect_told(n->keep.name, term);
+	/* The process that ended was not of that tenure, or was meant to. */
+	until(g, stands_by);
+	CU_ASSERT_EQUAL(command(g, "demote"), 0);
+	CU_ASSERT_EQUAL(n->kept_term, 0);
+	CU_ASSERT_EQUAL(command(g, "promote"), 0);
+	expect_told(n->keep.name, 0);
+	/* Nobody wants it kept any more. */
+	hs_restart_set_limit(n, 0);
+	kill_service(g);
+	until(g, has_failed);
+	CU_ASSERT_EQUAL(n->kept_term, 0);
+	CU_ASSERT_EQUAL(command(g, "demote"), 0);
+	until(g, stands_by);
+	CU_ASSERT_EQUAL(command(g, "promote"), 0);
+	expect_told("", 0);
 	end(g);
 }
 
@@ -424,56 +557,6 @@ it_needs_no_process_that_waits(void)
 	until(g, runs);
 	CU_ASSERT_EQUAL(n->restart.done, 2);
 	end(g);
-}
-
-struct question {
-	char path[96];
-	const char *cmd;
-	int rc;
-	bool over;
-};
-
-static void *
-ask(void *arg)
-{
-	struct question *q = arg;
-	struct json_object *o = json_object_new_object(), *a = NULL, *rc;
-
-	json_object_object_add(o, "cmd", json_object_new_string(q->cmd));
-	if (hs_ctl_call(q->path, o, 10000, &a) == 0 &&
-	    json_object_object_get_ex(a, "rc", &rc))
-		q->rc = json_object_get_int(rc);
-	json_object_put(a);
-	__atomic_store_n(&q->over, true, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-static struct question question;
-
-static bool
-is_answered(const struct hs_node *n)
-{
-	(void)n;
-	return __atomic_load_n(&question.over, __ATOMIC_ACQUIRE);
-}
-
-/* As hsctl asks: its exit status. */
-static int
-command(struct rig *g, const char *cmd)
-{
-	pthread_t t;
-
-	question = (struct question){ .cmd = cmd, .rc = -1 };
-	(void)snprintf(question.path, sizeof(question.path), "%s/sock", dir);
-	CU_ASSERT_EQUAL_FATAL(hs_ctl_create(&g->n->ctl, g->loop, question.path,
-				  hs_command_run, g->n),
-	    0);
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&t, NULL, ask, &question), 0);
-	until(g, is_answered);
-	CU_ASSERT_EQUAL(pthread_join(t, NULL), 0);
-	hs_ctl_destroy(g->n->ctl);
-	g->n->ctl = NULL;
-	return question.rc;
 }
 
 static void
@@ -594,6 +677,7 @@ a_process_stands_by_where_it_is_of_use(void)
 HS_SUITE(agent_restart, HS_TEST(it_goes_on_and_nobody_notices),
     HS_TEST(a_limit_is_one_of_ten_minutes),
     HS_TEST(without_the_option_a_death_is_a_failure),
+    HS_TEST(kept_memory_is_of_the_last_tenure),
     HS_TEST(nothing_is_restarted_in_doubt),
     HS_TEST(what_came_in_between_is_not_lost),
     HS_TEST(a_death_in_a_restart_ends_it),
