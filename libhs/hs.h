@@ -240,6 +240,9 @@ struct hs_status {
 	char transport[16];
 	uint64_t stop_ns_last;	/* until all threads were at safepoints */
 	uint64_t stop_ns_max;
+	int64_t rolled_back;	/* pages that hsinit() copied, memory of a
+				   process that died here being there still;
+				   -1: it was not */
 };
 
 enum hs_protection {

@@ -380,6 +380,7 @@ hs_ckpt_status(struct hs_ckpt *c, struct hs_status *st)
 	copy_name(st->transport, sizeof(st->transport), transport_name(c));
 	copy_name(st->tracker, sizeof(st->tracker),
 	    c->dirty != NULL ? hs_dirty_name(c->dirty) : "none");
+	st->rolled_back = c->dirty != NULL ? hs_dirty_warm(c->dirty) : -1;
 	if (c->link_fd < 0)
 		return;
 	pthread_mutex_lock(&c->lock);

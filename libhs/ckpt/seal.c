@@ -311,6 +311,7 @@ seal_epoch(struct hs_ckpt *c, uint64_t *epoch, size_t *need)
 		room = 0;
 	pthread_mutex_unlock(&c->lock);
 
+	hs_dirty_epoch(c->dirty, *epoch + 1);
 	rc = stop_and_copy(c, s, room, need, &pause_ns);
 	if (rc == 0 && (s->n > 0 || news)) {
 		pthread_mutex_lock(&c->lock);

@@ -286,16 +286,26 @@ grow_armed(void *arg, size_t used_bytes)
 	return hs_dirty_arm(c->dirty, used_bytes);
 }
 
-/* Track the arena, all of whose used pages count as clean from now on. */
+/*
+ * Track the arena, all of whose used pages count as clean from now on.  What
+ * became of memory that is to be kept is an operator's to know.
+ */
 static int
-start_tracking(struct hs_ckpt *c, const struct plan *p, bool fresh,
-    struct report *r)
+start_tracking(struct hs_ckpt *c, const struct plan *p,
+    const struct hs_msg_go *go, struct report *r)
 {
+	const struct hs_dirty_keep keep = {
+		.name = go->keep,
+		.term = c->role.term,
+		.epoch = c->role.base_epoch,
+		.warm_term = go->warm_term,
+	};
 	const struct hs_dirty_range all = {
 		.base = hs_arena_base(c->arena),
 		.len = hs_arena_bytes(c->arena),
 		.used = hs_arena_used(c->arena),
-		.fresh = fresh,
+		.fresh = go->restored == 0,
+		.keep = go->keep[0] != '\0' ? &keep : NULL,
 	};
 	int rc;
 
@@ -305,6 +315,8 @@ start_tracking(struct hs_ckpt *c, const struct plan *p, bool fresh,
 	if (rc < 0)
 		return rc;
 	r->why[0] = '\0';
+	if (all.keep != NULL && hs_dirty_passed(c->dirty)[0] != '\0')
+		hs_link_note(c->link_fd, hs_dirty_passed(c->dirty));
 	hs_arena_on_grow(c->arena, grow_armed, c);
 	return 0;
 }
@@ -367,7 +379,7 @@ await_turn(struct hs_ckpt *c, const struct plan *p, struct report *r)
 		return rc;
 	assume_role(c, &h, &go);
 	/* First, as a restore may write: the next spare is to learn of it. */
-	rc = start_tracking(c, p, go.restored == 0, r);
+	rc = start_tracking(c, p, &go, r);
 	/* Before the worker opens its own: low numbers are free (fdhigh.h). */
 	if (rc == 0 && found == HS_RESTORED)
 		rc = refuse_extra(hs_extra_restore(c), r);

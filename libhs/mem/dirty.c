@@ -244,6 +244,22 @@ hs_dirty_passed(const struct hs_dirty *d)
 	return d->passed;
 }
 
+void
+hs_dirty_epoch(struct hs_dirty *d, uint64_t epoch)
+{
+	if (d->ops->epoch == NULL)
+		return;
+	(void)pthread_mutex_lock(&d->lock);
+	d->ops->epoch(d->priv, epoch);
+	(void)pthread_mutex_unlock(&d->lock);
+}
+
+int64_t
+hs_dirty_warm(const struct hs_dirty *d)
+{
+	return d->ops->warm != NULL ? d->ops->warm(d->priv) : -1;
+}
+
 bool
 hs_dirty_can_cut(const struct hs_dirty *d)
 {

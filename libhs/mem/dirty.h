@@ -24,9 +24,22 @@
 
 #include "mem/pageset.h"
 
-#define HS_DIRTY_ABI 2
+#define HS_DIRTY_ABI 3
 
 struct hs_dirty;
+
+/*
+ * Wanted: memory that outlives this process.  A backend that cannot do that
+ * goes without.
+ */
+struct hs_dirty_keep {
+	const char *name;	/* for it (base/keep.h) */
+	uint64_t term;		/* of this process */
+	uint64_t epoch;		/* whose content the range has */
+	uint64_t warm_term;	/* memory that is kept under the name, if it is
+				   of this term, differs from the range by what
+				   was not in `epoch'; 0: by anything */
+};
 
 /*
  * What is to be tracked: [base, base + len), of which the first `used' bytes
@@ -38,6 +51,7 @@ struct hs_dirty_range {
 	size_t len;
 	size_t used;
 	bool fresh;
+	const struct hs_dirty_keep *keep;	/* or NULL */
 };
 
 /* One call at a time on one tracker; hs_dirty_*() below sees to that. */
@@ -90,6 +104,9 @@ struct hs_dirty_ops {
 	int (*cut_read)(void *priv, const uint32_t *page, uint8_t *const *buf,
 	    size_t n);
 	int (*cut_end)(void *priv, bool arrived);
+	/* Optional, for what is kept: hs_dirty_epoch(), hs_dirty_warm(). */
+	void (*epoch)(void *priv, uint64_t epoch);
+	int64_t (*warm)(void *priv);
 };
 
 extern const struct hs_dirty_ops
@@ -102,7 +119,8 @@ extern const struct hs_dirty_ops hs_dirty_kmod;	/* memory of /dev/hscpt */
  * passes its round trip on a scratch range (kmod, wpa, full), a name takes that
  * one or fails.  HS_ETRACK and one line in why[] (what is missing, what to do)
  * if none works; HS_EMISUSE for an unknown name.  If auto passed over one that
- * should be there, why says so and the return is 0.  why is emptied else.
+ * should be there, or if memory was to be kept, why says so, or what became of
+ * it, and the return is 0.  why is emptied else.
  *
  * The calls on a tracker exclude each other.
  */
@@ -119,6 +137,13 @@ int hs_dirty_settle(struct hs_dirty *d);
 const char *hs_dirty_name(const struct hs_dirty *d);
 /* What `why' was left at by hs_dirty_create(). */
 const char *hs_dirty_passed(const struct hs_dirty *d);
+/*
+ * What is collected and cut from now on is for this epoch, or, where that is
+ * not sealed, for a later one.  Epochs never go back.
+ */
+void hs_dirty_epoch(struct hs_dirty *d, uint64_t epoch);
+/* The range's content was found kept but for so many pages; -1: it was not. */
+int64_t hs_dirty_warm(const struct hs_dirty *d);
 
 /*
  * A cut: the pages written since the last collect or cut, kept as they are now,

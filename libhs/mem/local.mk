@@ -11,6 +11,7 @@ libhsmem_la_SOURCES += libhs/mem/dirty_full.c
 libhsmem_la_SOURCES += libhs/mem/dirty_kmod.c
 libhsmem_la_SOURCES += libhs/mem/kmod_dev.c libhs/mem/kmod_dev.h
 libhsmem_la_SOURCES += libhs/mem/kmod_fork.c libhs/mem/kmod_fork.h
+libhsmem_la_SOURCES += libhs/mem/kmod_keep.c libhs/mem/kmod_keep.h
 libhsmem_la_SOURCES += libhs/mem/dirty_wpa.c libhs/mem/uffd_abi.h
 libhsmem_la_SOURCES += libhs/mem/layout.c libhs/mem/layout.h
 libhsmem_la_SOURCES += libhs/mem/pageset.c libhs/mem/pageset.h

@@ -58,6 +58,8 @@ void contract_run(const struct contract *c, uint64_t seed, double seconds,
 typedef void contract_report(bool ok, const char *name, const char *detail);
 /* The choice of kmod, where there is the device. */
 void contract_kmod(contract_report *report);
+/* What kmod keeps of a process that is killed, for seconds. */
+void contract_keep(contract_report *report, uint64_t seed, double seconds);
 
 /* wpa as it is on a machine with swap. */
 extern const struct hs_dirty_ops contract_wpa_swap;

@@ -5,5 +5,7 @@ check_PROGRAMS += tests/contract/contract_dirty
 TESTS += tests/contract/contract_dirty
 tests_contract_contract_dirty_SOURCES = tests/forbid.h \
 	tests/contract/contract.c tests/contract/contract.h \
-	tests/contract/kmod.c tests/contract/main.c tests/contract/wpa_swap.c
+	tests/contract/keep.c tests/contract/kmod.c \
+	tests/contract/lives.c tests/contract/lives.h \
+	tests/contract/main.c tests/contract/wpa_swap.c
 tests_contract_contract_dirty_LDADD = libhsmem.la libhsbase.la

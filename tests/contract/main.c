@@ -6,7 +6,9 @@
  *	HS_SEED			repeats the choices of the run that printed it
  *
  * With the name of a backend as its argument: that one alone, which is to be
- * there.  Without, those that this machine does not have are skipped.
+ * there; "keep": what kmod keeps of a process that is killed.  Without, those
+ * that this machine does not have are skipped.  A second argument is as
+ * HS_CONTRACT_SECONDS.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -464,9 +466,12 @@ main(int argc, char **argv)
 {
 	const char *s = getenv("HS_SEED"), *t = getenv("HS_CONTRACT_SECONDS");
 	uint64_t seed = s != NULL ? strtoull(s, NULL, 0) : (uint64_t)time(NULL);
-	double seconds = t != NULL ? strtod(t, NULL) : 12;
+	double seconds;
 	size_t i;
 
+	if (argc > 2)
+		t = argv[2];
+	seconds = t != NULL ? strtod(t, NULL) : 12;
 	printf("# HS_SEED=%" PRIu64 "\n", seed);
 	if (argc > 1)
 		only = argv[1];
@@ -474,6 +479,8 @@ main(int argc, char **argv)
 		test_others(seed);
 	if (only == NULL || strcmp(only, "kmod") == 0)
 		test_kmod();
+	if (only != NULL && strcmp(only, "keep") == 0)
+		contract_keep(report, seed, seconds / 3);
 	for (i = 0; i < NCONTRACTS; i++)
 		test_contract(&contracts[i], seed + i,
 		    seconds / (double)NCONTRACTS);

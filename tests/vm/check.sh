@@ -31,6 +31,7 @@ guest() {
 	local -a library=("tests/vm/unit unit_ckpt ckpt_cut"
 		"tests/vm/unit unit_api api_restore"
 		"$build/tests/contract/contract_dirty kmod"
+		"$build/tests/contract/contract_dirty keep"
 		tests/vm/standalone)
 	if [ "$2" != amd64 ]; then
 		ms=200
