@@ -317,6 +317,7 @@ ask(void *arg)
 	if (hs_ctl_call(q->path, o, 10000, &a) == 0 &&
 	    json_object_object_get_ex(a, "rc", &rc))
 		q->rc = json_object_get_int(rc);
+	json_object_put(o);
 	json_object_put(a);
 	__atomic_store_n(&q->over, true, __ATOMIC_RELEASE);
 	return NULL;
