@@ -38,7 +38,7 @@ guest() {
 		library=("${library[0]}")
 	fi
 	tests/vm/boot.sh -k "$tree" -m "$work/$1/hscpt.ko" -t 400 -l 150 \
-		-f "$tree/brd.ko=/lib/brd.ko" \
+		-f "$tree/drivers/brd.ko=/lib/brd.ko" \
 		-f "$build/tests/unit/unit_ckpt" -f "$build/tests/unit/unit_api" \
 		-f "$build/agent/hs-agent" \
 		-f "$build/examples/tenlines/.libs/tenlines" \

@@ -6,11 +6,13 @@
 # Gets Debian's kernels and their header trees into a cache, installing nothing,
 # and prints a line for each:
 #
-#	SERIES FLAVOUR DIR		DIR/kdir, vmlinuz, brd.ko, release
+#	SERIES FLAVOUR DIR		DIR/kdir, vmlinuz, drivers, release
 #	SERIES FLAVOUR - REASON		it cannot be had
 #
 # FLAVOUR is Debian's name, or `source', which is not among those that are meant
 # by none: DIR has linux-source-SERIES.tar.xz, scripts/checkpatch.pl and release.
+# DIR/drivers has those of the kernel's own modules that the tests use, and
+# what they need; DIR/drivers/list names them in the order to load them in.
 #
 # The newest of each series that the archive of the machine's own sources has:
 # older versions vanish from it.  A tree that was checked within a day is taken
@@ -23,6 +25,9 @@ cache=${HS_VM_CACHE:-$PWD/build/vm/cache}
 mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial" \
 	"$cache/deb" || exit 1
 cache=$(cd "$cache" && pwd)
+# A block device; a network card; the host's files.  In the order to load them.
+drivers='brd failover net_failover virtio_net '
+drivers=$drivers'fscache netfs 9pnet 9pnet_virtio 9p overlay'
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 [ $# -gt 0 ] || set -- 6.1 amd64 6.1 cloud-amd64 6.12 amd64 6.12 cloud-amd64
@@ -107,6 +112,27 @@ fetch_package() {
 	rm -f "$cache"/deb/"$name"_*.deb
 }
 
+# take_drivers RELEASE DIR: and the kernel itself.  Not all of them are there in
+# every kernel.
+take_drivers() {
+	local name file
+	mkdir "$2/all" "$2/drivers" &&
+		fetch_package "linux-image-$1" "$2/all" './boot/vmlinuz-*' \
+			'*/drivers/block/*' '*/drivers/net/*' '*/kernel/fs/*' \
+			'*/kernel/net/*' || return 1
+	mkdir "$2/boot" && mv "$2/all/boot/vmlinuz-$1" "$2/boot" || return 1
+	for name in $drivers; do
+		file=$(find "$2/all/lib/modules" -name "$name.ko*")
+		case $file in
+		'') continue ;;
+		*.xz) unxz -c "$file" >"$2/drivers/$name.ko" ;;
+		*) cp "$file" "$2/drivers/$name.ko" ;;
+		esac || return 1
+	done
+	echo "$drivers" >"$2/drivers/list"
+	rm -rf "$2/all"
+}
+
 # build_tree RELEASE DIR: what an image and a build of modules for it need.
 build_tree() {
 	local headers=linux-headers-$1 new=$2.new p
@@ -116,10 +142,7 @@ build_tree() {
 	do
 		fetch_package "$p" "$new" || return 1
 	done
-	fetch_package "linux-image-$1" "$new" './boot/vmlinuz-*' \
-		'*/drivers/block/brd.ko*' || return 1
-	find "$new/lib/modules" -name 'brd.ko.xz' -exec unxz {} +
-	find "$new/lib/modules" -name brd.ko -exec mv {} "$new/brd.ko" \;
+	take_drivers "$1" "$new" || return 1
 	# Its Makefile names the place it would be installed to.
 	sed -i "s#^include /usr/src/#include $2/usr/src/#" \
 		"$new/usr/src/$headers/Makefile" || return 1
@@ -150,26 +173,33 @@ build() {
 	esac
 }
 
+# is_whole FLAVOUR DIR: made by a trees.sh that wanted these drivers as well.
+is_whole() {
+	[ "$1" = source ] ||
+		[ "$(cat "$2/drivers/list" 2>/dev/null)" = "$drivers" ]
+}
+
 # get_tree SERIES FLAVOUR: sets dir, or why.
 get_tree() {
 	local link=$cache/$1-$2 release
 	dir=$link
-	[ -z "$(find "$link" -maxdepth 0 -mmin -1440 2>/dev/null)" ] || return 0
+	if [ -n "$(find "$link" -maxdepth 0 -mmin -1440 2>/dev/null)" ] &&
+		is_whole "$2" "$link"; then
+		return 0
+	fi
 	why=''
 	if open_archive; then
 		release=$(newest_release "$1" "$2")
 		if [ -z "$release" ]; then
 			why="the archive has no $2 of Linux $1"
-		elif [ "$(cat "$link/release" 2>/dev/null)" != "$release" ] &&
+		elif ! { [ "$(cat "$link/release" 2>/dev/null)" = "$release" ] &&
+			is_whole "$2" "$link"; } &&
 			! build "$1" "$2" "$release" "$link"; then
 			why="packages of $release cannot be had"
 		fi
 	fi
-	if [ -e "$link/release" ]; then
-		[ -n "$why" ] || touch "$link"
-		return 0
-	fi
-	return 1
+	[ -e "$link/release" ] && is_whole "$2" "$link" || return 1
+	[ -n "$why" ] || touch "$link"
 }
 
 while [ $# -ge 2 ]; do
