@@ -29,11 +29,6 @@ usage() {
 	exit 2
 }
 
-# What a kernel says when something is wrong with it.
-complaints='BUG:|WARNING:|Oops|general protection|Kernel panic|KASAN:|UBSAN:'
-complaints="$complaints|INFO: task .* blocked|rcu: INFO|Bad page|refcount_t:"
-complaints="$complaints|possible .* detected|kmemleak: [0-9]+ new suspected"
-
 tree='' module='' limit=120 each=100 cpus=2 megs=512 words='' console=''
 accel=tcg,thread=multi icount='' expected=no
 files=()
@@ -145,7 +140,7 @@ for attempt in 1 2 3; do
 done
 [ -z "$console" ] || cp "$work/console" "$console"
 tr -d '\r' <"$work/tap" >"$work/tap.clean"
-tr -d '\r' <"$work/console" | grep -aE -A 30 "$complaints" >"$work/complained"
+"$self/complaints" "$work/console" >"$work/complained"
 awk -v ended="$ended" -v limit="$limit" -v expected="$expected" \
 	-v complained="$work/complained" -v qemu="$work/qemu" \
 	-f "$self/verdicts.awk" "$work/tap.clean"
