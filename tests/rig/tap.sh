@@ -72,7 +72,7 @@ skip() {
 }
 
 relay() {
-	local line
+	local line before=$failed
 	while IFS= read -r line; do
 		case $line in
 		'ok '*' # SKIP '*)
@@ -84,6 +84,8 @@ relay() {
 		*) printf '%s\n' "$line" ;;
 		esac
 	done < <("$@")
+	wait $! || [ "$failed" -gt "$before" ] ||
+		verdict 1 "$*: its end, without a verdict on what failed"
 }
 
 must() {

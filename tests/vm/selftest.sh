@@ -9,6 +9,12 @@ cd "$(dirname "$0")" || exit 1
 . ../rig/tap.sh
 tap_begin vm-selftest :
 
+# A verdict that never came is none that was good.
+(relay sh -c 'echo "ok 1 - fine"; exit 1') >"$work/said"
+grep -q '^not ok 2 ' "$work/said"
+verdict $? 'a script that dies after its last verdict fails' ||
+	sed 's/^/# /' "$work/said"
+
 read -r _ _ tree why < <(./trees.sh 6.12 amd64)
 if [ "$tree" = - ]; then
 	skip "boot.sh finds what goes wrong" "$why"
