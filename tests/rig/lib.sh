@@ -19,7 +19,9 @@ case ${BASH_SOURCE[0]} in
 esac
 RIG_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 RIG_NET=10.77.0		# the same in every rig: each has its own network
+RIG_MAC=52:54:00:77:00	# of machines
 RIG_UP_SECONDS=${RIG_UP_SECONDS:-60}
+RIG_RUN_SECONDS=60	# for a command in a machine
 
 rig_say() {
 	printf 'rig: %s\n' "$*" >&2
@@ -116,14 +118,43 @@ rig_cut() {
 
 rig_heal() { rig_order "$1" heal "$2"; }
 
-# rig_run DIR NODE CMD...: CMD inside the node; it dies with its caller and
-# with the node.  NODE may be "client".
+# rig_ask_machine DIR NODE CMD...: machine-init at the other end runs one CMD
+# after the other, each for RIG_RUN_SECONDS at most.  It may have to boot first.
+rig_ask_machine() (
+	dir=$1 node=$2 id=$BASHPID.$EPOCHREALTIME part='' line=''
+	end=$((SECONDS + 2 * RIG_RUN_SECONDS))
+	shift 2
+	exec {lock}>>"$dir/$node/lock"
+	flock -w "$RIG_RUN_SECONDS" "$lock" || exit 125
+	exec {in}<>"$dir/$node/cmd.in" {out}<>"$dir/$node/cmd.out"
+	printf '%s %s\n' "$id" "${*@Q}" >&"$in"
+	while rig_recorded "$dir/$node.pid" && [ "$SECONDS" -lt "$end" ]; do
+		IFS= read -r -t 0.5 -u "$out" part
+		got=$?
+		line+=$part
+		[ "$got" = 0 ] || continue
+		case $line in
+		"$id out "*) printf '%s\n' "${line#"$id out "}" ;;
+		"$id err "*) printf '%s\n' "${line#"$id err "}" >&2 ;;
+		"$id end "*) exit "${line#"$id end "}" ;;
+		esac	# or of an asker that did not wait
+		line=''
+	done
+	exit 125
+)
+
+# rig_run DIR NODE CMD...: CMD inside the node; it dies with its caller (but in
+# a machine) and with the node.  NODE may be "client".
 rig_run() {
 	local dir=$1 node=$2 RIG_PID
 
 	shift 2
 	rig_recorded "$dir/$node.pid" ||
 		{ rig_say "$node does not run"; return 125; }
+	if [ -p "$dir/$node/cmd.in" ]; then
+		rig_ask_machine "$dir" "$node" "$@"
+		return
+	fi
 	PATH=$RIG_PATH ${RIG_EXEC-} nsenter -t "$RIG_PID" -m -u -i -n -p -- \
 		setpriv --pdeathsig KILL -- "$@"
 }
@@ -224,7 +255,7 @@ rig_path() {
 # What rig_up was asked for, as DIR/conf.
 rig_write_conf() {
 	local dir=$1 nodes='n1 n2' root='' cib='' token=1000 mtu=1500
-	local crypto=0 reboot=0 delay='' owner=0
+	local crypto=0 reboot=0 delay='' owner=0 machine=''
 
 	shift
 	while [ $# -gt 0 ]; do
@@ -242,6 +273,7 @@ rig_write_conf() {
 			esac ;;
 		--root) root=$(rig_path "$2") || return 2 ;;
 		--cib) cib=$(rig_path "$2") || return 2 ;;
+		--machine) machine=$(rig_path "$2") || return 2 ;;
 		--token) token=$2 ;;
 		--mtu) mtu=$2 ;;
 		--fence-delay) delay=$2 ;;
@@ -255,7 +287,7 @@ rig_write_conf() {
 		rig_say "up: --token, --mtu and --owner are numbers"
 		return 2 ;;
 	esac
-	case $dir$root$RIG_HOME in
+	case $dir$root$machine$RIG_HOME in
 	*[:,\\\ ]*) rig_say "up: no colon, comma, blank or backslash in a" \
 		"directory, please"; return 2 ;;
 	esac
@@ -263,7 +295,8 @@ rig_write_conf() {
 		{ rig_say "up: $cib is not executable"; return 2; }
 	printf "%s='%s'\n" NODES "$nodes" ROOT "$root" CIB "$cib" \
 		TOKEN "$token" MTU "$mtu" CRYPTO "$crypto" \
-		REBOOT "$reboot" FENCE_DELAY "$delay" >"$dir/conf"
+		REBOOT "$reboot" FENCE_DELAY "$delay" MACHINE "$machine" \
+		>"$dir/conf"
 }
 
 # True when pacemakerd runs everywhere and all nodes joined one DC.
@@ -332,6 +365,7 @@ rig_prepare() {
 
 # rig_up DIR [--nodes 2|3] [--root DESTDIR] [--cib SCRIPT] [--token MS]
 #	[--mtu N] [--crypto] [--reboot] [--fence-delay SPEC] [--owner PID]
+#	[--machine DIR]
 # In a subshell, for its traps and its end are its own.
 rig_up() (
 	rig_start "$@"

@@ -3,12 +3,15 @@
 EXTRA_DIST += \
 	tests/rig/keeper \
 	tests/rig/lib.sh \
+	tests/rig/machine \
+	tests/rig/machine-init \
 	tests/rig/mounts.sh \
 	tests/rig/node-init \
 	tests/rig/outer \
 	tests/rig/overlay/usr/sbin/fence_rig \
 	tests/rig/rig \
 	tests/rig/selftest.sh \
+	tests/rig/startup.sh \
 	tests/rig/stateful.cib
 
 # The checking clients, and what is run with them.

@@ -40,6 +40,7 @@ svc_check_built() {
 
 svc_up() {
 	export SVC_NAME SVC_PROGRAM SVC_ARGS SVC_PARAMS SVC_PATH=${SVC_PATH-}
+	export SVC_SLOW=${SVC_SLOW:-1}
 	rig_up "$SVC_DIR" --root "$HS_ROOT" --cib "$SVC_HOME/service.cib" \
 		--owner $$ "$@" || return 1
 	eval "$(rig_env "$SVC_DIR")"
