@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # tests/vm/long.sh BUILD: what is too long for check.sh.  The runner finds what
-# a guest can hide; the tests find what a broken module loses; and all tests
-# once more, longer, on a kernel that looks for what others do not notice.
+# a guest can hide; the tests find what a broken module loses; two machines are
+# a cluster; and all tests once more, longer, on a kernel that looks for what
+# others do not notice.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=../rig/tap.sh
@@ -14,6 +15,7 @@ tap_begin vm-long :
 
 relay tests/vm/selftest.sh
 relay tests/vm/broken.sh "$build"
+relay tests/vm/cluster.sh "$build"
 
 note 'the kernel of debug.sh; some ten minutes if it is to be built'
 read -r _ _ tree why < <(tests/vm/debug.sh)
