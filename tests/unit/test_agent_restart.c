@@ -83,6 +83,8 @@ child_main(void)
 		_exit(3);
 	if (strcmp(part, "hang") != 0)
 		child_say(fd, HS_MSG_RUNNING);
+	if (strcmp(part, "ping") == 0)
+		child_say(fd, HS_MSG_PING); /* and never again */
 	for (;;)
 		(void)pause();
 }
@@ -423,6 +425,32 @@ without_the_option_a_death_is_a_failure(void)
 	end(g);
 }
 
+static bool
+has_pinged(const struct hs_node *n)
+{
+	return hs_service_pinged(n->active) != 0;
+}
+
+static void
+a_hang_is_a_death(void)
+{
+	struct rig *g = primary(3);
+	struct hs_node *n = g->n;
+
+	let_one_wait(g, "ping");
+	kill_service(g);
+	until(g, runs);
+	until(g, has_pinged);
+	let_one_wait(g, "serve");
+	killed = hs_service_pid(n->active);
+	n->ping_timeout_ms = 100;
+	hs_child_watch_pings(n);
+	until(g, runs);
+	CU_ASSERT_EQUAL(n->restart.done, 2);
+	CU_ASSERT_STRING_EQUAL(n->restart.why, "killed by SIGKILL");
+	end(g);
+}
+
 /* Of the very process whose death a start follows, or none's. */
 static void
 kept_memory_is_of_the_last_tenure(void)
@@ -678,7 +706,7 @@ a_process_stands_by_where_it_is_of_use(void)
 HS_SUITE(agent_restart, HS_TEST(it_goes_on_and_nobody_notices),
     HS_TEST(a_limit_is_one_of_ten_minutes),
     HS_TEST(without_the_option_a_death_is_a_failure),
-    HS_TEST(kept_memory_is_of_the_last_tenure),
+    HS_TEST(a_hang_is_a_death), HS_TEST(kept_memory_is_of_the_last_tenure),
     HS_TEST(nothing_is_restarted_in_doubt),
     HS_TEST(what_came_in_between_is_not_lost),
     HS_TEST(a_death_in_a_restart_ends_it),
