@@ -32,7 +32,7 @@ guest() {
 		"tests/vm/unit unit_api api_restore"
 		"$build/tests/contract/contract_dirty kmod"
 		"$build/tests/contract/contract_dirty keep"
-		tests/vm/standalone)
+		tests/vm/standalone tests/vm/leftovers)
 	if [ "$2" != amd64 ]; then
 		ms=200
 		library=("${library[0]}")
