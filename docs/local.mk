@@ -22,6 +22,7 @@ EXTRA_DIST += README.md \
 	docs/adr/0013-time-in-a-takeover.md \
 	docs/adr/0014-memory-of-the-device.md \
 	docs/adr/0015-the-modules-own-pages.md \
+	docs/adr/0016-memory-outlives-its-process.md \
 	docs/adr/0017-local-restarts.md \
 	docs/format/message.md \
 	docs/format/records.md \

@@ -32,7 +32,8 @@ guest() {
 		"tests/vm/unit unit_api api_restore"
 		"$build/tests/contract/contract_dirty kmod"
 		"$build/tests/contract/contract_dirty keep"
-		tests/vm/standalone tests/vm/leftovers)
+		tests/vm/standalone "tests/vm/ledger.sh 3 16"
+		tests/vm/leftovers)
 	if [ "$2" != amd64 ]; then
 		ms=200
 		library=("${library[0]}")
@@ -42,6 +43,7 @@ guest() {
 		-f "$build/tests/unit/unit_ckpt" -f "$build/tests/unit/unit_api" \
 		-f "$build/agent/hs-agent" \
 		-f "$build/examples/tenlines/.libs/tenlines" \
+		-f "$build/tests/vm/.libs/ledger" \
 		-f "$build/.libs/libhotspare.so.0=$libdir/libhotspare.so.0" \
 		"$programs/tap_calls" "$programs/tap_limits" \
 		"$programs/tap_writes $ms" "$programs/tap_snaps $ms" \

@@ -4,9 +4,9 @@
 vm_guests = tests/vm/tap_calls tests/vm/tap_fuzz tests/vm/tap_writes \
 	tests/vm/tap_snaps tests/vm/tap_ends tests/vm/tap_limits \
 	tests/vm/tap_races tests/vm/tap_starve tests/vm/price
-EXTRA_PROGRAMS += $(vm_guests)
+EXTRA_PROGRAMS += $(vm_guests) tests/vm/ledger
 vm_library = tests/contract/contract_dirty agent/hs-agent \
-	examples/tenlines/tenlines
+	examples/tenlines/tenlines tests/vm/ledger
 if HAVE_CUNIT
 vm_library += tests/unit/unit_ckpt tests/unit/unit_api
 endif
@@ -38,12 +38,15 @@ tests_vm_tap_races_LDFLAGS = -all-static -pthread
 tests_vm_price_SOURCES = tests/vm/price.c $(vm_arena)
 tests_vm_price_LDFLAGS = -all-static
 
+tests_vm_ledger_SOURCES = tests/vm/ledger.c
+tests_vm_ledger_LDADD = libhotspare.la
+
 tests_vm_tap_starve_SOURCES = tests/vm/tap_starve.c $(vm_arena)
 tests_vm_tap_starve_LDFLAGS = -all-static
 
 EXTRA_DIST += tests/vm/trees.sh tests/vm/boot.sh tests/vm/init \
 	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/debug.sh \
 	tests/vm/debug.config tests/vm/check.sh tests/vm/broken.sh \
-	tests/vm/unit tests/vm/standalone tests/vm/leftovers tests/vm/bench.sh \
-	tests/vm/long.sh tests/vm/complaints tests/vm/cluster.sh \
-	tests/vm/cluster-init
+	tests/vm/unit tests/vm/standalone tests/vm/ledger.sh \
+	tests/vm/leftovers tests/vm/bench.sh tests/vm/long.sh \
+	tests/vm/complaints tests/vm/cluster.sh tests/vm/cluster-init

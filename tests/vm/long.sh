@@ -17,6 +17,21 @@ relay tests/vm/selftest.sh
 relay tests/vm/broken.sh "$build"
 relay tests/vm/cluster.sh "$build"
 
+# On Debian's kernel, as check.sh, and for long: what outlives its process.
+read -r _ _ tree why < <(tests/vm/trees.sh 6.12 amd64)
+if [ "${tree:--}" = - ]; then
+	skip 'a service that is killed at any time' "$why"
+else
+	make -s -C kernel KDIR="$tree/kdir" BUILD="$work/stock" >"$work/log" 2>&1
+	verdict $? 'the module builds for it' || sed 's/^/# /' "$work/log"
+	relay tests/vm/boot.sh -k "$tree" -r 768 -t 700 -l 400 \
+		-m "$work/stock/hscpt.ko" -f "$build/agent/hs-agent" \
+		-f "$build/tests/vm/.libs/ledger" \
+		-f "$build/.libs/libhotspare.so.0=/lib/$(gcc -print-multiarch)/libhotspare.so.0" \
+		"tests/vm/ledger.sh 30 96" \
+		"$build/tests/contract/contract_dirty keep 600"
+fi
+
 note 'the kernel of debug.sh; some ten minutes if it is to be built'
 read -r _ _ tree why < <(tests/vm/debug.sh)
 if [ "${tree:--}" = - ]; then
