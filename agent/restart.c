@@ -147,11 +147,14 @@ hs_restart_done(struct hs_node *n)
 void
 hs_restart_fail(struct hs_node *n, const char *why)
 {
+	char because[sizeof(n->why)]; /* why may be n->why */
+
 	assert(n->active == NULL);
 	end_phase(n);
 	n->failed = n->penalty = true;
-	snprintf(n->why, sizeof(n->why), "the service %s; not restarted: %s",
-	    n->restart.end, why);
+	snprintf(because, sizeof(because), "%s", why);
+	snprintf(n->why, sizeof(n->why),
+	    "the service %s; not restarted: %.140s", n->restart.end, because);
 	qb_log(LOG_ERR, "%s", n->why);
 	hs_node_update(n);
 	hs_tenure_drop_kept(n);

@@ -29,10 +29,11 @@
 static void
 child_say(int fd, uint8_t type)
 {
+	const bool other = strcmp(getenv(CHILD), "other") == 0;
 	const struct hs_msg_head h = { .type = type };
 	struct hs_msg_hello hello = { .pid = (uint32_t)getpid(),
 		.arena_base = CHUNKS_BASE,
-		.arena_bytes = (uint64_t)NPAGES * PAGE,
+		.arena_bytes = (uint64_t)(other ? 2 : 1) * NPAGES * PAGE,
 		.tracker = "none",
 		.version = "0" };
 	uint8_t buf[1024];
@@ -566,6 +567,23 @@ a_death_in_a_restart_ends_it(void)
 	end(g);
 }
 
+/* Somebody installed another program meanwhile. */
+static void
+another_program_does_not_go_on(void)
+{
+	struct rig *g = primary(3);
+	struct hs_node *n = g->n;
+	uint64_t term = n->term;
+
+	let_one_wait(g, "other");
+	kill_service(g);
+	until(g, has_failed);
+	CU_ASSERT_TRUE(n->incompatible);
+	CU_ASSERT_EQUAL(n->term, term);
+	CU_ASSERT_EQUAL(n->restart.done, 0);
+	end(g);
+}
+
 static void
 it_needs_no_process_that_waits(void)
 {
@@ -710,6 +728,7 @@ HS_SUITE(agent_restart, HS_TEST(it_goes_on_and_nobody_notices),
     HS_TEST(nothing_is_restarted_in_doubt),
     HS_TEST(what_came_in_between_is_not_lost),
     HS_TEST(a_death_in_a_restart_ends_it),
+    HS_TEST(another_program_does_not_go_on),
     HS_TEST(it_needs_no_process_that_waits), HS_TEST(a_demotion_ends_it),
     HS_TEST(the_end_of_the_agent_ends_it), HS_TEST(another_primary_ends_it),
     HS_TEST(a_process_stands_by_where_it_is_of_use))
