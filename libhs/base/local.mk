@@ -16,6 +16,7 @@ libhsbase_la_SOURCES = \
 	libhs/base/place.c libhs/base/place.h \
 	libhs/base/rd.c libhs/base/rd.h \
 	libhs/base/sock.c libhs/base/sock.h \
+	libhs/base/tsan.h \
 	libhs/base/why.c libhs/base/why.h \
 	libhs/base/wr.c libhs/base/wr.h
 libhsbase_la_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)

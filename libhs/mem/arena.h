@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/tsan.h"
 
 #define HS_ARENA_PAGE_BYTES 4096
 #define HS_ARENA_EXTENT_BYTES (2u << 20)
@@ -29,14 +30,7 @@
  * x86-64 and on arm64 with 48-bit addresses.  ThreadSanitizer
  * keeps that place for its shadow and lets programs have the first 512 GiB.
  */
-#if defined(__SANITIZE_THREAD__)
-#define HS_ARENA_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HS_ARENA_TSAN 1
-#endif
-#endif
-#ifdef HS_ARENA_TSAN
+#if HS_TSAN
 #define HS_ARENA_DEFAULT_BASE ((uintptr_t)0x2000000000)
 #else
 #define HS_ARENA_DEFAULT_BASE ((uintptr_t)0x200000000000)

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/tsan.h"
 #include "mem/arena.h"
 
 /*
@@ -15,7 +16,7 @@
 
 #define NO_TSAN __attribute__((no_sanitize("thread")))
 
-#ifdef HS_ARENA_TSAN
+#if HS_TSAN
 /* memcpy() is watched even when it is called from here. */
 NO_TSAN void
 hs_copy_page(void *dst, const void *src)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/tsan.h"
 #include "base/why.h"
 #include "state/park.h"
 
@@ -60,19 +61,11 @@ count_word(void)
 	return __BYTE_ORDER == __LITTLE_ENDIAN ? half : half + 1;
 }
 
-#ifdef __SANITIZE_THREAD__
-#define HAVE_TSAN
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HAVE_TSAN
-#endif
-#endif
-
 /* TSan knows no fences; this is one on all machines that it runs on. */
 static inline void
 fence(void)
 {
-#ifdef HAVE_TSAN
+#if HS_TSAN
 	unsigned word = 0;
 
 	(void)__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/tsan.h"
 #include "hs.h"
 #include "tests/unit/api_life.h"
 #include "tests/unit/api_notes.h"
@@ -237,16 +238,7 @@ note_in_thread(union sigval sv)
  * The C library starts the thread by itself, without the race detector's
  * knowledge, which then has no place to keep what the thread does.
  */
-#ifdef __SANITIZE_THREAD__
-#define THREADS_OF_LIBC false
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define THREADS_OF_LIBC false
-#endif
-#endif
-#ifndef THREADS_OF_LIBC
-#define THREADS_OF_LIBC true
-#endif
+#define THREADS_OF_LIBC (!HS_TSAN)
 
 static void
 timer_calls_its_function(void)
