@@ -659,6 +659,13 @@ fini_run(struct run *run)
 	(void)pthread_rwlock_destroy(&run->gate);
 }
 
+/* Some that arrived, and some that were given up. */
+static bool
+lacks_cuts(const struct run *run)
+{
+	return run->c->cuts && (run->r->cuts < 4 || run->r->failed_cuts < 2);
+}
+
 void
 contract_run(const struct contract *c, uint64_t seed, double seconds,
     struct contract_result *r)
@@ -673,7 +680,8 @@ contract_run(const struct contract *c, uint64_t seed, double seconds,
 	run->r = r;
 	init_run(run, seed);
 	end = now() + seconds;
-	while ((now() < end || round < MIN_ROUNDS) && r->broken[0] == '\0')
+	while ((now() < end || round < MIN_ROUNDS || lacks_cuts(run)) &&
+	    r->broken[0] == '\0')
 		step_run(run, round++);
 	fini_run(run);
 	free(run);

@@ -56,6 +56,15 @@ void contract_run(const struct contract *c, uint64_t seed, double seconds,
     struct contract_result *r);
 
 typedef void contract_report(bool ok, const char *name, const char *detail);
+/* Reports whether it holds in a child, which may give up what it may do. */
+void contract_in_child(contract_report *report, const char *name,
+    bool (*holds)(void *arg), void *arg);
+/* In such a child: it cannot be tried here. */
+__attribute__((noreturn)) void contract_untried(void);
+void contract_give_up_user(void);
+/* Memory for a tracker. */
+uint8_t *contract_map(size_t bytes);
+
 /* The choice of kmod, where there is the device. */
 void contract_kmod(contract_report *report);
 /* What kmod keeps of a process that is killed, for seconds. */

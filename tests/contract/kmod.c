@@ -5,13 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernel/include/uapi/hscpt.h"
@@ -34,8 +32,7 @@ test_choice(contract_report *report)
 	}
 	(void)close(fd);
 	hardware = (info.features & HSCPT_FEAT_HW_DIRTY) != 0;
-	r.base = mmap(NULL, MIB, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	r.base = contract_map(MIB);
 	rc = hs_dirty_create(&d, "auto", &r, why, sizeof(why));
 	report(rc == 0 && hardware == (strcmp(hs_dirty_name(d), "kmod") == 0) &&
 		hardware == (why[0] == '\0'),
@@ -51,48 +48,27 @@ test_choice(contract_report *report)
 	(void)munmap(r.base, MIB);
 }
 
-static void
-become_nobody(void)
-{
-	if (chmod(HSCPT_DEVICE, 0660) < 0 || setresgid(65534, 65534, 65534) ||
-	    setresuid(65534, 65534, 65534) < 0)
-		_exit(77);
-}
-
-/* In a child: what `auto' makes of a device that it may not have. */
-static void
-test_refused(contract_report *report)
+/* What `auto' makes of a device that it may not have. */
+static bool
+is_refused(void *arg)
 {
 	struct hs_dirty_range r = { .len = 64 * MIB, .fresh = true };
 	struct hs_dirty *d;
 	char why[240] = "";
-	int status;
 	bool ok;
-	pid_t pid;
 
-	(void)fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		abort();
-	if (pid == 0) {
-		r.base = mmap(NULL, r.len, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		become_nobody();
-		ok = hs_dirty_create(&d, "kmod", &r, why, sizeof(why)) ==
-			HS_ETRACK &&
-		    strstr(why, "permission denied") != NULL;
-		printf("# %s\n", why);
-		ok = ok &&
-		    hs_dirty_create(&d, "auto", &r, why, sizeof(why)) == 0 &&
-		    strcmp(hs_dirty_name(d), "kmod") != 0 && why[0] != '\0';
-		printf("# auto: %s\n", why);
-		(void)fflush(stdout);
-		_exit(ok ? 0 : 1);
-	}
-	if (waitpid(pid, &status, 0) != pid)
-		abort();
-	report(status == 0, "no permission: another, and a line that says so",
-	    "");
+	(void)arg;
+	r.base = contract_map(r.len);
+	if (chmod(HSCPT_DEVICE, 0660) < 0)
+		contract_untried();
+	contract_give_up_user();
+	ok = hs_dirty_create(&d, "kmod", &r, why, sizeof(why)) == HS_ETRACK &&
+	    strstr(why, "permission denied") != NULL;
+	printf("# %s\n", why);
+	ok = ok && hs_dirty_create(&d, "auto", &r, why, sizeof(why)) == 0 &&
+	    strcmp(hs_dirty_name(d), "kmod") != 0 && why[0] != '\0';
+	printf("# auto: %s\n", why);
+	return ok;
 }
 
 static void
@@ -101,57 +77,47 @@ lower_memlock(void)
 	const struct rlimit small = { .rlim_cur = MIB, .rlim_max = MIB };
 
 	if (chmod(HSCPT_DEVICE, 0666) < 0 ||
-	    setrlimit(RLIMIT_MEMLOCK, &small) < 0 ||
-	    setresgid(65534, 65534, 65534) ||
-	    setresuid(65534, 65534, 65534) < 0)
-		_exit(77);
+	    setrlimit(RLIMIT_MEMLOCK, &small) < 0)
+		contract_untried();
+	contract_give_up_user();
 }
 
 /*
  * Growing past the limit of locked memory fails where it can be told, and what
  * there was goes on.
  */
-static void
-test_limit(contract_report *report)
+static bool
+is_limited(void *arg)
 {
 	struct hs_dirty_range r = { .len = 64 * MIB, .fresh = true };
 	struct hs_pageset *set;
 	struct hs_dirty *d;
 	char why[240] = "";
-	int status;
 	bool ok;
-	pid_t pid;
 
-	(void)fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		abort();
-	if (pid == 0) {
-		r.base = mmap(NULL, r.len, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		lower_memlock();
-		ok = hs_pageset_create(&set, r.len / PAGE) == 0 &&
-		    hs_dirty_create(&d, "kmod", &r, why, sizeof(why)) == 0 &&
-		    hs_dirty_arm(d, MIB / 2) == 0 &&
-		    hs_dirty_arm(d, 64 * MIB) == -ENOMEM;
-		if (ok)
-			((uint8_t *)r.base)[PAGE] = 1;
-		ok = ok && hs_dirty_collect(d, set) == 0 &&
-		    hs_pageset_count(set) == 1 && hs_pageset_has(set, 1);
-		printf("# %s\n", why);
-		(void)fflush(stdout);
-		_exit(ok ? 0 : 1);
-	}
-	if (waitpid(pid, &status, 0) != pid)
-		abort();
-	report(status == 0, "growing past the limit of locked memory is told",
-	    "");
+	(void)arg;
+	r.base = contract_map(r.len);
+	lower_memlock();
+	ok = hs_pageset_create(&set, r.len / PAGE) == 0 &&
+	    hs_dirty_create(&d, "kmod", &r, why, sizeof(why)) == 0 &&
+	    hs_dirty_arm(d, MIB / 2) == 0 &&
+	    hs_dirty_arm(d, 64 * MIB) == -ENOMEM;
+	if (ok)
+		((uint8_t *)r.base)[PAGE] = 1;
+	ok = ok && hs_dirty_collect(d, set) == 0 &&
+	    hs_pageset_count(set) == 1 && hs_pageset_has(set, 1);
+	printf("# %s\n", why);
+	return ok;
 }
 
 void
 contract_kmod(contract_report *report)
 {
 	test_choice(report);
-	test_refused(report);
-	test_limit(report);
+	contract_in_child(report,
+	    "no permission: another, and a line that says so", is_refused,
+	    NULL);
+	contract_in_child(report,
+	    "growing past the limit of locked memory is told", is_limited,
+	    NULL);
 }

@@ -4,6 +4,7 @@
 check_PROGRAMS += tests/contract/contract_dirty
 TESTS += tests/contract/contract_dirty
 tests_contract_contract_dirty_SOURCES = tests/forbid.h \
+	tests/contract/child.c \
 	tests/contract/contract.c tests/contract/contract.h \
 	tests/contract/keep.c tests/contract/kmod.c \
 	tests/contract/lives.c tests/contract/lives.h \
