@@ -9,6 +9,8 @@
  *
  * Writers are threads and processes by turns, for both kinds of sharing of page
  * tables; each write is made in a manner drawn from those that are allowed.
+ * Each writer has one write under way at a time, so that an instant may have
+ * that one or not: m is one more or less, and P1 and P2 hold all the same.
  */
 #ifndef HS_VM_CREW_H
 #define HS_VM_CREW_H
@@ -29,8 +31,9 @@
 #define BY_VM_WRITEV	(1U << 2)
 #define BY_PIPE		(1U << 3)
 #define BY_DIRECT	(1U << 4)	/* O_DIRECT: a sector at a time */
+#define MANNERS		5
 
-/* Adversaries, each a thread. */
+/* Adversaries: a thread of each process, against all its mappings. */
 #define AGAINST_DONTNEED	(1U << 0)
 #define AGAINST_MPROTECT	(1U << 1)
 
@@ -42,6 +45,7 @@ struct writer {
 	pthread_t thread;
 	pid_t pid;			/* 0: a thread */
 	uint64_t *at[2];		/* mappings in its address space */
+	void *room;			/* where the second one is */
 	int disk;			/* -1: none */
 	int pipe[2];
 	uint64_t *sector;		/* aligned for the disk */
@@ -56,12 +60,14 @@ struct crew {
 	uint64_t npages;
 	unsigned rest;			/* most turns between two writes */
 	uint64_t *model;		/* the arena's words, when parked */
+	_Atomic uint64_t written[MANNERS];
+	_Atomic uint64_t dropped;	/* entries of page tables */
+	_Atomic uint64_t refused;	/* writes to what was read-only then */
 	_Atomic bool stop;
 	_Atomic bool park;
 	_Atomic unsigned parked;
 	struct writer writer[CREW_MOST];
-	pthread_t foe[2];
-	unsigned nfoes;
+	pthread_t foe;			/* of the threads */
 };
 
 /* Begins parked. */
@@ -70,6 +76,11 @@ struct crew *crew_start(struct arena *a, unsigned n, unsigned manners,
 void crew_go(struct crew *c);
 void crew_park(struct crew *c);
 void crew_end(struct crew *c);
+uint64_t crew_writes(const struct crew *c);
+/* Was written in each manner, and has each adversary been felt? */
+bool crew_is_tried(const struct crew *c);
+/* A line of how often. */
+void crew_note(const struct crew *c);
 
 /* The word of the arena that writer w's s-th write goes to. */
 uint64_t crew_place(const struct crew *c, unsigned w, uint64_t s);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A snapshot is the memory at one instant: tap_snaps [MILLISECONDS [SEED]].
+ * A snapshot is the memory at one instant: tap_snaps [MILLISECONDS [SEED
+ * [PART]]].
  *
  * A copy of the arena is kept by snapshots alone, of all kinds and read in all
- * ways, while writers run.  After each the copy is judged: see crew.h.
+ * ways, while writers run.  After each the copy is judged: see crew.h.  It goes
+ * on for so long, and until all that was to take part has.  That the judge
+ * notices a page that is left out, and one that is read late, is tested, too.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,6 +16,9 @@
 
 #define NPAGES	128UL
 #define BATCH	16UL
+#define MODES	6
+#define COPIES	16		/* at least */
+#define PATIENCE_MS	60000
 
 enum reading {
 	READ_DRAIN,
@@ -29,7 +35,14 @@ struct keeper {
 	uint64_t *batch;
 	uint64_t *set;
 	uint64_t seed;
-	uint32_t modes;			/* of those in snap_once() */
+	uint32_t modes;			/* of those in draw_mode() */
+	enum fault {
+		SOUND,
+		LEAVES_OUT,		/* one page of each snapshot */
+		READS_LATE,		/* the arena, not the snapshot */
+	} fault;
+	uint64_t taken[MODES];
+	uint64_t read[READINGS];
 	uint64_t commits;
 	uint64_t aborts;
 	uint64_t bad;
@@ -80,10 +93,26 @@ read_mmap(struct keeper *k, const struct snap *s)
 	return 0;
 }
 
+/* What a keeper that is not sound makes of its first page. */
+static void
+spoil(struct keeper *k, const uint64_t *before)
+{
+	uint64_t p = 0;
+
+	while (p < NPAGES && !set_has(k->set, p))
+		p++;
+	if (p < NPAGES)
+		memcpy(k->image + p * WORDS,
+		    k->fault == READS_LATE ? k->arena->at + p * WORDS
+					   : before + p * WORDS,
+		    PAGE);
+}
+
 /* Takes over what the snapshot has, and judges the whole. */
 static void
 apply(struct keeper *k, struct snap *s)
 {
+	static uint64_t before[NPAGES * WORDS];
 	enum reading how = draw(&k->seed) % READINGS;
 	int rc;
 
@@ -91,10 +120,14 @@ apply(struct keeper *k, struct snap *s)
 	/* What writers do meanwhile is what copies are for. */
 	if (draw(&k->seed) % 2 == 0)
 		usleep((useconds_t)(draw(&k->seed) % 3000));
+	memcpy(before, k->image, sizeof(before));
 	rc = how == READ_DRAIN	? read_drain(k, s)
 	    : how == READ_PREAD ? read_pread(k, s)
 				: read_mmap(k, s);
 	must(rc == 0, "reading a snapshot, way %d, says %d", how, rc);
+	k->read[how]++;
+	if (k->fault != SOUND)
+		spoil(k, before);
 	must(snap_commit(s, ++k->commits) == 0, "HSCPT_SNAP_COMMIT");
 	snap_close(s);
 	k->bad += judge_image(&k->judge, k->image);
@@ -114,8 +147,9 @@ draw_mode(struct keeper *k)
 	unsigned i;
 
 	do
-		i = (unsigned)(draw(&k->seed) % 6);
+		i = (unsigned)(draw(&k->seed) % MODES);
 	while ((k->modes >> i & 1) == 0);
+	k->taken[i]++;
 	return modes[i];
 }
 
@@ -169,28 +203,65 @@ count_differences(const uint64_t *a, const uint64_t *b)
 	return n;
 }
 
-static void
-report(struct keeper *k, const char *what, unsigned n)
+/* Each mode was taken, each way of reading used, and copies were needed. */
+static bool
+is_tried(const struct keeper *k)
 {
 	struct hscpt_stat stat;
+	bool tried = crew_is_tried(k->crew);
 
 	arena_stat(k->arena, &stat);
+	for (unsigned i = 0; i < MODES; i++)
+		tried = tried && ((k->modes >> i & 1) == 0 || k->taken[i] > 0);
+	for (unsigned i = 0; i < READINGS; i++)
+		tried = tried && k->read[i] > 0;
+	return tried && stat.ncopies >= COPIES && k->commits >= 4;
+}
+
+struct part {
+	const char *what;
+	unsigned manners, against;
+	uint32_t modes;
+};
+
+struct verdict {
+	bool exact;
+	bool whole;			/* all together are the memory */
+	bool tidy;			/* none stale, none left */
+	bool tried;
+};
+
+/* The writers rest: what no snapshot has had until now is lost. */
+static void
+take_last(struct keeper *k, struct verdict *v)
+{
+	struct hscpt_stat stat;
+	struct snap last;
+
+	crew_park(k->crew);
+	must(snap_take(k->arena, &last, HSCPT_SNAPSHOT_QUIESCED) == 0,
+	    "HSCPT_SNAPSHOT");
+	apply(k, &last);
+	v->whole = count_differences(k->image, k->arena->at) == 0 &&
+	    count_differences(k->arena->at, k->crew->model) == 0;
+	v->exact = k->bad == 0;
+	arena_stat(k->arena, &stat);
+	v->tidy = stat.nstale == 0 && stat.copied == 0 && stat.snapshots == 0;
 	note("%lu snapshots, %lu given up; %lu pages copied, %lu put back",
 	    k->commits, k->aborts, (unsigned long)stat.ncopies,
 	    (unsigned long)stat.nputback);
-	ok(k->bad == 0, "%u writers, %s: each snapshot is exact", n, what);
-	ok(stat.nstale == 0 && stat.copied == 0 && stat.snapshots == 0,
-	    "%u writers, %s: none went stale, none is left", n, what);
 }
 
-static void
-test_snaps(const char *what, unsigned n, unsigned manners, unsigned against,
-    uint32_t modes, uint64_t ms, uint64_t seed)
+static struct verdict
+run_part(const struct part *part, unsigned n, uint64_t ms, enum fault fault,
+    uint64_t seed)
 {
-	struct keeper k = { .modes = modes, .seed = seed };
-	uint64_t end = now_ms() + ms;
+	struct keeper k = { .modes = part->modes,
+		.fault = fault,
+		.seed = seed };
+	uint64_t begin = now_ms(), now;
+	struct verdict v = { 0 };
 	struct arena a;
-	struct snap last;
 
 	must(arena_create(&a, NPAGES, 0, NULL) == 0, "HSCPT_CREATE");
 	k.arena = &a;
@@ -198,26 +269,37 @@ test_snaps(const char *what, unsigned n, unsigned manners, unsigned against,
 	k.batch = calloc(BATCH, PAGE);
 	k.set = calloc(BITMAP_WORDS(NPAGES), sizeof(*k.set));
 	must(k.image != NULL && k.batch != NULL && k.set != NULL, "memory");
-	k.crew = crew_start(&a, n, manners, against, seed);
+	k.crew = crew_start(&a, n, part->manners, part->against, seed);
 	judge_init(&k.judge, k.crew);
 	crew_go(k.crew);
-	do
+	do {
 		snap_once(&k);
-	while (now_ms() < end && k.bad == 0);
-	crew_park(k.crew);
-	must(snap_take(&a, &last, HSCPT_SNAPSHOT_QUIESCED) == 0,
-	    "HSCPT_SNAPSHOT");
-	apply(&k, &last);
-	ok(count_differences(k.image, a.at) == 0 &&
-		count_differences(a.at, k.crew->model) == 0,
-	    "%u writers, %s: the snapshots together are the memory", n, what);
-	report(&k, what, n);
+		v.tried = is_tried(&k);
+		now = now_ms() - begin;
+	} while (k.bad == 0 && now < PATIENCE_MS && (now < ms || !v.tried));
+	take_last(&k, &v);
+	crew_note(k.crew);
 	judge_fini(&k.judge);
 	crew_end(k.crew);
 	arena_close(&a);
 	free(k.image);
 	free(k.batch);
 	free(k.set);
+	return v;
+}
+
+static void
+test_part(const struct part *part, unsigned n, uint64_t ms, uint64_t seed)
+{
+	struct verdict v = run_part(part, n, ms, SOUND, seed);
+
+	ok(v.exact, "%u writers, %s: each snapshot is exact", n, part->what);
+	ok(v.whole, "%u writers, %s: the snapshots together are the memory", n,
+	    part->what);
+	ok(v.tidy, "%u writers, %s: none went stale, none is left", n,
+	    part->what);
+	ok(v.tried || !v.exact, "%u writers, %s: all of it took part", n,
+	    part->what);
 }
 
 int
@@ -225,28 +307,30 @@ main(int argc, char **argv)
 {
 	uint64_t ms = argc > 1 ? strtoull(argv[1], NULL, 0) : 1500;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : now_ms() | 1;
-	/* No O_DIRECT: a device writes to what is pinned when it likes. */
-	const unsigned calls = BY_VM_WRITEV | BY_PIPE;
+	const char *only = argc > 3 ? argv[3] : "";
+	const unsigned calls = BY_VM_WRITEV | BY_PIPE | BY_DIRECT;
 	const unsigned stores = BY_STORE | BY_SECOND;
-	const struct {
-		const char *what;
-		unsigned manners, against;
-		uint32_t modes;
-	} with[] = {
+	const struct part parts[] = {
 		{ "running", stores, 0, 1 << 0 },
 		{ "running, eager and full", stores, 0, 1 << 1 | 1 << 2 },
 		{ "at rest", stores, 0, 1 << 3 | 1 << 4 | 1 << 5 },
 		{ "MADV_DONTNEED", stores, AGAINST_DONTNEED, 0x3f },
 		{ "mprotect", stores, AGAINST_MPROTECT, 0x3f },
-		{ "system calls", calls, 0, 0x3f },
+		{ "system calls and a device", calls, 0, 0x3f },
 		{ "all at once", stores | calls,
 		    AGAINST_DONTNEED | AGAINST_MPROTECT, 0x3f },
 	};
 
 	note("tap_snaps %lu %lu", ms, seed);
-	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++)
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		for (unsigned n = 2; n <= 4; n += 2)
-			test_snaps(with[i].what, n, with[i].manners,
-			    with[i].against, with[i].modes, ms, seed + i);
+			if (strstr(parts[i].what, only) != NULL)
+				test_part(&parts[i], n, ms, seed + i);
+	if (only[0] == '\0') {
+		ok(!run_part(&parts[0], 2, PATIENCE_MS, LEAVES_OUT, seed).exact,
+		    "a page that is left out of a snapshot is noticed");
+		ok(!run_part(&parts[0], 2, PATIENCE_MS, READS_LATE, seed).exact,
+		    "a page that is read too late is noticed");
+	}
 	return tap_end();
 }
