@@ -4,6 +4,8 @@
  * what is lost of them is said again.  Where the tracker makes no cuts these
  * are the same promises of epochs copied in the pause.
  */
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +69,15 @@ image_has(const uint8_t *mem, const uint8_t *want, size_t len)
 	return has;
 }
 
+static bool
+has_cuts(void)
+{
+	struct hs_status st;
+
+	hs_ckpt_status(c, &st);
+	return strcmp(st.tracker, "kmod") == 0;
+}
+
 /* What is written once hscpt() has returned is not in its checkpoint. */
 static void
 what_was_sealed_stays(void)
@@ -115,16 +126,107 @@ sealed_ones_follow_each_other(void)
 	finish();
 }
 
-#ifdef HS_FAULTS
+/* ---- a module built for tests, in which copies on write fail ---- */
+
+#define FAIL_COPIES "/sys/module/hscpt/parameters/fail_copies"
+
+/* So many from now on; false: there is no such module. */
+static bool
+fail_copies(unsigned n)
+{
+	FILE *f = fopen(FAIL_COPIES, "we");
+	bool done;
+
+	if (f == NULL)
+		return false;
+	done = fprintf(f, "%u\n", n) > 0;
+	return fclose(f) == 0 && done;
+}
 
 static bool
-has_cuts(void)
+has_failed(void)
 {
-	struct hs_status st;
+	FILE *f = fopen(FAIL_COPIES, "re");
+	unsigned left = 1;
 
-	hs_ckpt_status(c, &st);
-	return strcmp(st.tracker, "kmod") == 0;
+	if (f == NULL)
+		return false;
+	if (fscanf(f, "%u", &left) != 1)
+		left = 1;
+	(void)fclose(f);
+	return left == 0;
 }
+
+/* What cannot be kept of a cut is in the next epoch, copied in the pause. */
+static void
+failed_copy_is_said_by_the_next(void)
+{
+	const size_t len = 2 * MIB;
+	uint8_t *mem = begin(len);
+	bool can_fail = has_cuts() && fail_copies(0);
+	unsigned failed = 0;
+
+	for (int i = 0; i < (can_fail ? 200 : 5) && failed < 5; i++) {
+		memset(mem, i + 1, len);
+		(void)fail_copies(1);
+		CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_HELD | HS_NOWAIT, NULL), 0);
+		for (size_t at = len; at > 0; at -= 4096)
+			mem[at - 1]++;
+		failed += has_failed();
+		(void)fail_copies(0);
+		CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_HELD, NULL), 0);
+		CU_ASSERT_TRUE(peer_equals(&p, c));
+	}
+	CU_ASSERT_EQUAL(failed, can_fail ? 5 : 0);
+	CU_ASSERT_EQUAL(PEER_GET(&p, fulls), 1);
+	finish();
+}
+
+struct scribbler {
+	pthread_t thread;
+	uint8_t *mem;
+	size_t len;
+	_Atomic bool stop;
+};
+
+static void *
+write_on(void *arg)
+{
+	struct scribbler *s = arg;
+	uint8_t value = 0;
+
+	for (size_t at = 0; !atomic_load(&s->stop); at += 4096)
+		__atomic_store_n(&s->mem[at % s->len], ++value,
+		    __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* Not one copy is to be had: every other epoch is copied in the pause. */
+static void
+failing_copies_delay_no_checkpoint(void)
+{
+	struct scribbler s = { .mem = begin(2 * MIB), .len = 2 * MIB };
+	bool can_fail = has_cuts() && fail_copies(1000000000);
+	uint64_t epoch = 0, last = 1;
+	unsigned lost = 0;
+
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&s.thread, NULL, write_on, &s), 0);
+	for (int i = 0; i < (can_fail ? 200 : 5) && lost < 5; i++) {
+		CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_HELD, &epoch), 0);
+		lost += epoch > last + 1;
+		last = epoch;
+	}
+	atomic_store(&s.stop, true);
+	CU_ASSERT_EQUAL(pthread_join(s.thread, NULL), 0);
+	CU_ASSERT_EQUAL(lost, can_fail ? 5 : 0);
+	(void)fail_copies(0);
+	CU_ASSERT_EQUAL(hs_ckpt_take(c, HS_HELD, NULL), 0);
+	CU_ASSERT_TRUE(peer_equals(&p, c));
+	CU_ASSERT_EQUAL(PEER_GET(&p, fulls), 1);
+	finish();
+}
+
+#ifdef HS_FAULTS
 
 /* Enough pages for the next epoch to be a cut. */
 static void
@@ -176,12 +278,16 @@ lost_cut_is_said_by_the_next(void)
 }
 
 HS_SUITE(ckpt_cut, HS_TEST(what_was_sealed_stays),
-    HS_TEST(sealed_ones_follow_each_other), HS_TEST(lost_cut_is_taken_again),
-    HS_TEST(lost_cut_is_said_by_the_next))
+    HS_TEST(sealed_ones_follow_each_other),
+    HS_TEST(failed_copy_is_said_by_the_next),
+    HS_TEST(failing_copies_delay_no_checkpoint),
+    HS_TEST(lost_cut_is_taken_again), HS_TEST(lost_cut_is_said_by_the_next))
 
 #else
 
 HS_SUITE(ckpt_cut, HS_TEST(what_was_sealed_stays),
-    HS_TEST(sealed_ones_follow_each_other))
+    HS_TEST(sealed_ones_follow_each_other),
+    HS_TEST(failed_copy_is_said_by_the_next),
+    HS_TEST(failing_copies_delay_no_checkpoint))
 
 #endif
