@@ -17,29 +17,45 @@ if [ "$tree" = - ]; then
 	finish
 fi
 
-# run_without N: leaves what tap_races says in $work/said.
+# run_without N [COMMAND]...: leaves what the tests say in $work/said.
 run_without() {
-	local module=$work/module$1
+	local module=$work/module$1 cure=$1
+	shift
 	make -s -C kernel KDIR="$tree/kdir" BUILD="$module" FAULT=1 \
-		${1:+BREAK="$1"} >"$work/log" 2>&1 || {
+		${cure:+BREAK="$cure"} >"$work/log" 2>&1 || {
 		cat "$work/log"
 		return 1
 	}
 	tests/vm/boot.sh -k "$tree" -s 4 -t 300 -l 200 \
-		-m "$module/hscpt.ko" "$programs/tap_races 40" >"$work/said"
+		-m "$module/hscpt.ko" -f "$tree/brd.ko=/lib/brd.ko" \
+		"$programs/tap_races 40" "$@" >"$work/said"
+}
+
+# finds PATTERN TEXT: a test that matches failed.
+finds() {
+	grep "^not ok .*$1" "$work/said" >"$work/found"
+	verdict $? "$2" || sed 's/^/# /' "$work/said"
+	sed 's/^/# /' "$work/found"
 }
 
 must run_without ''
 ! grep '^not ok' "$work/said" | sed 's/^/# /' | grep .
 verdict $? 'with its cures the module withstands all races held open'
+
+# Without the fourth, what is written by other means than a page-table entry is
+# lost: so these parts do write by such means.
 for race in 1 2 3 4; do
-	if run_without "$race"; then
+	commands=()
+	[ "$race" != 4 ] || commands=("$programs/tap_writes 2000 1 O_DIRECT"
+		"$programs/tap_writes 2000 1 process_vm_writev"
+		"$programs/tap_writes 2000 1 MADV_DONTNEED")
+	if run_without "$race" ${commands[@]+"${commands[@]}"}; then
 		verdict 1 "without cure $race a test fails"
 	else
-		grep "^not ok .* race $race:" "$work/said" >"$work/found"
-		verdict $? "without cure $race its test fails" ||
-			sed 's/^/# /' "$work/said"
-		sed 's/^/# /' "$work/found"
+		finds " race $race:" "without cure $race its test fails"
 	fi
+done
+for part in O_DIRECT process_vm_writev MADV_DONTNEED; do
+	finds "$part: no write is missed" "without cure 4 so does $part"
 done
 finish
