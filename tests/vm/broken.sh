@@ -27,7 +27,7 @@ run_without() {
 		return 1
 	}
 	tests/vm/boot.sh -k "$tree" -s 4 -t 300 -l 200 \
-		-m "$module/hscpt.ko" -f "$tree/brd.ko=/lib/brd.ko" \
+		-m "$module/hscpt.ko" -f "$tree/drivers/brd.ko=/lib/brd.ko" \
 		"$programs/tap_races 40" "$@" >"$work/said"
 }
 

@@ -4,7 +4,7 @@
 # tests/vm/debug.sh: builds a kernel that looks for what stock kernels hide
 # (KASAN, lockdep, checks of page tables, leaks, injected faults) from Debian's
 # source, once for each version of it, and prints a line as trees.sh does.
-# Some ten minutes on two cores.  HS_VM_CACHE as in trees.sh.
+# A quarter of an hour on two cores.  HS_VM_CACHE as in trees.sh.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 cache=${HS_VM_CACHE:-$PWD/build/vm/cache}

@@ -47,6 +47,7 @@ tests_vm_tap_starve_LDFLAGS = -all-static
 EXTRA_DIST += tests/vm/trees.sh tests/vm/boot.sh tests/vm/init \
 	tests/vm/verdicts.awk tests/vm/selftest.sh tests/vm/debug.sh \
 	tests/vm/debug.config tests/vm/check.sh tests/vm/broken.sh \
-	tests/vm/unit tests/vm/standalone tests/vm/ledger.sh \
-	tests/vm/leftovers tests/vm/bench.sh tests/vm/long.sh \
-	tests/vm/complaints tests/vm/cluster.sh tests/vm/cluster-init
+	tests/vm/library.sh tests/vm/unit tests/vm/standalone \
+	tests/vm/ledger.sh tests/vm/leftovers tests/vm/bench.sh \
+	tests/vm/long.sh tests/vm/complaints tests/vm/cluster.sh \
+	tests/vm/cluster-init

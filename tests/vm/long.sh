@@ -11,6 +11,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/rig/tap.sh
 build=$(cd "$1" && pwd) || exit 1
 programs=$build/tests/vm
+# shellcheck source=library.sh
+. tests/vm/library.sh
 tap_begin vm-long :
 
 relay tests/vm/selftest.sh
@@ -25,14 +27,12 @@ else
 	make -s -C kernel KDIR="$tree/kdir" BUILD="$work/stock" >"$work/log" 2>&1
 	verdict $? 'the module builds for it' || sed 's/^/# /' "$work/log"
 	relay tests/vm/boot.sh -k "$tree" -r 768 -t 700 -l 400 \
-		-m "$work/stock/hscpt.ko" -f "$build/agent/hs-agent" \
-		-f "$build/tests/vm/.libs/ledger" \
-		-f "$build/.libs/libhotspare.so.0=/lib/$(gcc -print-multiarch)/libhotspare.so.0" \
+		-m "$work/stock/hscpt.ko" "${library_files[@]}" \
 		"tests/vm/ledger.sh 30 96" \
 		"$build/tests/contract/contract_dirty keep 600"
 fi
 
-note 'the kernel of debug.sh; some ten minutes if it is to be built'
+note 'the kernel of debug.sh; a quarter of an hour if it is to be built'
 read -r _ _ tree why < <(tests/vm/debug.sh)
 if [ "${tree:--}" = - ]; then
 	skip 'the tests on a kernel with KASAN and lockdep' "$why"
@@ -44,15 +44,17 @@ for part in '' 1; do
 	verdict $? "the module builds for it${part:+, with fault injection}" ||
 		sed 's/^/# /' "$work/log"
 	if [ -z "$part" ]; then
-		relay tests/vm/boot.sh -k "$tree" -r 1024 -t 900 -l 800 \
-			-m "$work/module/hscpt.ko" "$programs/tap_calls" \
+		relay tests/vm/boot.sh -k "$tree" -r 1024 -t 2400 -l 800 \
+			-m "$work/module/hscpt.ko" "${library_files[@]}" \
+			"${library_tests[@]}" "$programs/tap_calls" \
 			"$programs/tap_limits" "$programs/tap_starve" \
 			"$programs/tap_writes 3000" \
 			"$programs/tap_snaps 3000" \
 			"$programs/tap_fuzz 100000" "$programs/tap_ends 200"
 	else
-		relay tests/vm/boot.sh -k "$tree" -r 1024 -t 400 -l 300 -s 4 \
-			-m "$work/module/hscpt.ko" "$programs/tap_races"
+		relay tests/vm/boot.sh -k "$tree" -r 1024 -t 600 -l 300 -s 4 \
+			-m "$work/module/hscpt.ko" "${library_files[@]}" \
+			"$programs/tap_races" "$library_cuts"
 	fi
 done
 finish
