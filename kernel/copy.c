@@ -22,6 +22,7 @@
 #include <linux/atomic.h>
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/uio.h>
 
 #include "fault.h"
@@ -114,7 +115,7 @@ void hscpt_copy_before_write(struct hscpt_arena *a, struct page *page,
  * @s: nobody else knows it yet
  *
  * Context: a.cut is held for writing, and nobody writes.
- * Return: 0, -ENOMEM or -ENOSPC; the copies that were made are in @s.
+ * Return: 0, -EINTR, -ENOMEM or -ENOSPC; the copies that were made are in @s.
  */
 int hscpt_copy_eager(struct hscpt_snap *s)
 {
@@ -125,6 +126,8 @@ int hscpt_copy_eager(struct hscpt_snap *s)
 	if (s->npages > s->budget)
 		return -ENOSPC;
 	for_each_set_bit(index, s->set, s->nbits) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		page = hscpt_page_get(s->arena, index);
 		if (IS_ERR(page))
 			return PTR_ERR(page);

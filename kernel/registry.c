@@ -95,7 +95,8 @@ int hscpt_registry_attach(const char *name, struct hscpt_arena **out)
 	} else {
 		kref_get(&a->ref);
 		a->nopen = 1;
-		a->limit_pages = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+		WRITE_ONCE(a->limit_pages,
+			   rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT);
 		*out = a;
 	}
 	mutex_unlock(&registry_lock);
