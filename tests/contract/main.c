@@ -63,29 +63,30 @@ static const struct contract contracts[] = {
 	    .restored = true,
 	    .huge = true,
 	    .adversary = true },
+	/* In a guest, where memory is slow. */
 	{ .name = "kmod, anonymous",
 	    .ops = &hs_dirty_kmod,
-	    .bytes = 16 * MIB,
+	    .bytes = 8 * MIB,
 	    .kept = true },
 	{ .name = "kmod, anonymous, adversaries",
 	    .ops = &hs_dirty_kmod,
-	    .bytes = 32 * MIB,
+	    .bytes = 16 * MIB,
 	    .kept = true,
 	    .adversary = true },
 	{ .name = "kmod, restored, adversaries",
 	    .ops = &hs_dirty_kmod,
-	    .bytes = 32 * MIB,
+	    .bytes = 16 * MIB,
 	    .restored = true,
 	    .kept = true,
 	    .adversary = true },
 	{ .name = "kmod, by cuts",
 	    .ops = &hs_dirty_kmod,
-	    .bytes = 16 * MIB,
+	    .bytes = 8 * MIB,
 	    .kept = true,
 	    .cuts = true },
 	{ .name = "kmod, by cuts, restored, adversaries",
 	    .ops = &hs_dirty_kmod,
-	    .bytes = 32 * MIB,
+	    .bytes = 16 * MIB,
 	    .restored = true,
 	    .kept = true,
 	    .cuts = true,
@@ -290,11 +291,12 @@ is_exact_round(struct exact *x, size_t n)
 }
 
 static void
-test_exact(const char *name, const struct hs_dirty_ops *ops, bool restored)
+test_exact(const char *name, const struct hs_dirty_ops *ops, size_t bytes,
+    bool restored)
 {
 	static const size_t counts[] = { 0, 1, 16, 256, 512, 513, 1024, 4096 };
-	struct exact x = { .ops = ops, .npages = 128 * MIB / PAGE };
-	size_t bytes = x.npages * PAGE, i;
+	struct exact x = { .ops = ops, .npages = bytes / PAGE };
+	size_t i;
 	struct hs_dirty_range all = { .len = bytes,
 		.used = restored ? bytes : 0,
 		.fresh = !restored };
@@ -432,8 +434,10 @@ test_kmod(void)
 		return;
 	}
 	contract_kmod(report);
-	test_exact("kmod is exact on new memory", &hs_dirty_kmod, false);
-	test_exact("kmod is exact on a restored image", &hs_dirty_kmod, true);
+	test_exact("kmod is exact on new memory", &hs_dirty_kmod, 32 * MIB,
+	    false);
+	test_exact("kmod is exact on a restored image", &hs_dirty_kmod,
+	    32 * MIB, true);
 }
 
 static void
@@ -441,11 +445,12 @@ test_others(uint64_t seed)
 {
 	test_choice();
 	test_refused();
-	test_exact("wpa is exact on anonymous memory", &hs_dirty_wpa, false);
+	test_exact("wpa is exact on anonymous memory", &hs_dirty_wpa, 128 * MIB,
+	    false);
 	test_exact("wpa is exact on a restored image, while settling",
-	    &hs_dirty_wpa, true);
+	    &hs_dirty_wpa, 128 * MIB, true);
 	test_exact("wpa with swap is exact on a restored image",
-	    &contract_wpa_swap, true);
+	    &contract_wpa_swap, 128 * MIB, true);
 	test_forgetful("a backend that forgets a page is found out",
 	    collect_and_forget, seed);
 	test_forgetful("a backend that arms late writes is found out",
