@@ -98,7 +98,7 @@ struct hs_dirty_ops {
 	/*
 	 * Optional, in place of collect and of copying at once: a cut, see
 	 * hs_dirty_cut_begin().  cut_read runs beside all other calls but
-	 * those for cuts.
+	 * those for cuts and collect.
 	 */
 	int (*cut_begin)(void *priv, struct hs_pageset *out);
 	int (*cut_read)(void *priv, const uint32_t *page, uint8_t *const *buf,
@@ -153,8 +153,8 @@ int64_t hs_dirty_warm(const struct hs_dirty *d);
  *	hs_dirty_cut_read(d, page, buf, n)	...
  *	hs_dirty_cut_end(d, arrived)
  *
- * One at a time.  Pages are read in the order of out, which was empty, each
- * once.  -ESTALE: they could not be kept.
+ * One at a time, and no collect meanwhile.  Pages are read in the order of out,
+ * which was empty, each once.  -ESTALE: they could not be kept.
  *
  * D4  A cut that failed, or was ended without having arrived, is as none: its
  *     pages are in the next set.

@@ -293,16 +293,8 @@ hs_kmod_keep_note_cut(struct hs_kmod_keep *k, uint64_t epoch,
 	const uint32_t now = count_epoch(k, epoch);
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		uint32_t *e = &k->entry[page[i]];
-		uint32_t old = __atomic_load_n(e, __ATOMIC_RELAXED);
-
-		/* A collect beside it is for a later epoch. */
-		while (!is_after(old, now) &&
-		    !__atomic_compare_exchange_n(e, &old, now, false,
-			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			continue;
-	}
+	for (i = 0; i < n; i++)
+		__atomic_store_n(&k->entry[page[i]], now, __ATOMIC_RELAXED);
 }
 
 /* ---- rolling back ---- */

@@ -99,7 +99,7 @@ void hs_kmod_keep_sure(struct hs_kmod_keep *k);
 /* The pages of the bitmap were collected for k->epoch. */
 void hs_kmod_keep_note(struct hs_kmod_keep *k, const uint64_t *bitmap,
     size_t npages);
-/* These were cut for that epoch; beside all other calls. */
+/* These were cut for that epoch, after which no other was collected. */
 void hs_kmod_keep_note_cut(struct hs_kmod_keep *k, uint64_t epoch,
     const uint32_t *page, size_t n);
 

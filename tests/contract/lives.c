@@ -23,8 +23,8 @@
 #define FIRST_BYTES (LIVES_BYTES / 4)
 #define GROW_BYTES ((size_t)64 << 10)
 #define QUEUE 6
-/* Entries of the table have so many bits. */
-#define ENTRY_BITS 32
+/* Twice that, and the table's entries have come to their end. */
+#define LEAP ((UINT64_C(1) << 31) - 64)
 
 static void
 need(bool ok, const char *what)
@@ -128,6 +128,7 @@ struct life {
 	size_t used;
 	int out;
 	uint64_t sealed;
+	uint64_t sent;		/* the newest of this life; 0: none */
 	bool full;		/* the next epoch says everything */
 	struct hs_dirty *d;
 	struct hs_pageset *set;
@@ -161,6 +162,7 @@ send_oldest(struct life *f)
 			_exit(4);	/* the test has ended */
 		done += (size_t)n;
 	}
+	f->sent = h.epoch;
 	free(f->queue[0]);
 	memmove(f->queue, f->queue + 1, --f->nqueue * sizeof(f->queue[0]));
 }
@@ -285,12 +287,14 @@ cut(struct life *f)
 static void
 live(struct life *f)
 {
-	/* The table's entries come to their end in some lives. */
-	if (random_below(&f->random, 4) == 0) {
-		f->sealed += (UINT64_C(1) << ENTRY_BITS) - 8;
-		f->s->all = true;
-	}
+	const bool leaps = random_below(&f->random, 4) == 0;
+
 	for (;;) {
+		/* Never are 2^31 in flight: the image is of the newest. */
+		if (leaps && f->sent == f->sealed) {
+			f->sealed += LEAP;
+			f->s->all = true;
+		}
 		write_some(f);
 		if (f->nqueue == QUEUE ||
 		    (f->nqueue > 0 && random_below(&f->random, 3) != 0))
