@@ -6,7 +6,9 @@
 # the counter with its checkpoint memory in the module's device.  A client that
 # checks every answer keeps it busy, and in turn
 #
-#	the service is killed, and goes on in the device of the other machine;
+#	the service is killed, and goes on where it died, in the memory that the
+#	device kept;
+#	it is killed again, and goes on in the device of the other machine;
 #	the machine that it is on is frozen, fenced, and the other one goes on;
 #	the frozen one boots anew, and is a whole spare again;
 #	both shut down in order, unload the module, and power off.
@@ -26,7 +28,7 @@ cd "$(dirname "$0")/../.." || exit 1
 SVC_NAME=counter
 SVC_PROGRAM=counter
 SVC_ARGS='-p 4001 -m 4M -d 4'
-SVC_PARAMS='min_spares=0'
+SVC_PARAMS='min_spares=0 local_restarts=1'
 SVC_SLOW=5		# emulated, two of them, on a machine that others use
 export RIG_UP_SECONDS=240
 HEALTHY_S=180
@@ -131,9 +133,35 @@ moved() {
 	verdict $? "$1: in memory of its own device"
 }
 
-kill_service() {
+# What hs-agent of NODE says of kept memory; REPLY is all of its last line.
+took_up() {
+	REPLY=$(grep -E 'service: (warm|cold):' "$SVC_DIR/log/$1/hs-agent.log" |
+		tail -n 1)
+	[[ $REPLY == *': warm: '*' pages rolled back'* ]]
+}
+
+# The agent's own: local_restarts allows one.
+restart_service() {
 	local old=$PRIMARY
 	note "the service on $old is killed"
+	must svc_signal KILL "$old" service || return 1
+	svc_answers_again 100 && who && [ "$PRIMARY" = "$old" ]
+	verdict $? 'restarted: the same node goes on' || {
+		svc_tell
+		return 1
+	}
+	took_up "$old"
+	verdict $? 'restarted: in the memory that the device kept'
+	note "${REPLY##*service: }"
+	in_device "$PRIMARY"
+	verdict $? "restarted: which is the device's"
+	svc_whole
+	verdict $? 'restarted: and the spare holds it'
+}
+
+kill_service() {
+	local old=$PRIMARY
+	note "the service on $old is killed once more"
 	must svc_signal KILL "$old" service &&
 		moved 'killed' "$old" || return 1
 	svc_whole
@@ -222,6 +250,6 @@ verdict $? 'the module builds for the kernel' || {
 	sed 's/^/# /' "$work/log"
 	finish
 }
-begin && kill_service && freeze_machine && end
+begin && restart_service && kill_service && freeze_machine && end
 [ ! -d "$SVC_DIR/log" ] || check_consoles
 finish
