@@ -173,8 +173,8 @@ write_page(struct life *f, size_t page)
 	uint64_t *w = (uint64_t *)(void *)(f->base + page * PAGE);
 
 	/* First, as the death may be in between. */
-	f->s->touched[page] = f->sealed + 1;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	(void)__atomic_exchange_n(&f->s->touched[page], f->sealed + 1,
+	    __ATOMIC_SEQ_CST);
 	w[random_below(&f->random, PAGE / sizeof(*w))] = f->random;
 }
 
