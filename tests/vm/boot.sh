@@ -119,7 +119,7 @@ run_guest() {
 		-serial "file:$work/console" -serial "file:$work/tap" \
 		-kernel "$tree/vmlinuz" -initrd "$work/ird" \
 		-append "console=ttyS0 loglevel=5 panic=-1 oops=panic \
-tsc=reliable rcupdate.rcu_cpu_stall_timeout=60 $words" \
+tsc=reliable maxcpus=1 rcupdate.rcu_cpu_stall_timeout=60 $words" \
 		</dev/null >"$work/qemu" 2>&1 &
 	qemu=$!
 	wait "$qemu"
