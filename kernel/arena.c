@@ -28,22 +28,33 @@ unsigned int hscpt_arena_count(void)
 	return atomic_read(&narenas);
 }
 
-static unsigned long *alloc_bits(unsigned long n)
-{
-	return kvcalloc(BITS_TO_LONGS(n), sizeof(unsigned long),
-			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
-				__GFP_NOWARN);
-}
-
 static void free_arena(struct hscpt_arena *a)
 {
 	kvfree(a->found);
 	kvfree(a->granted);
 	kvfree(a->soft);
 	kvfree(a->present);
+	hscpt_page_uncharge(a, a->bits_pages);
 	if (a->user)
 		free_uid(a->user);
 	kfree(a);
+}
+
+/* Address space costs nothing, but these do: so they are charged first. */
+static int alloc_arrays(struct hscpt_arena *a)
+{
+	unsigned long pages = hscpt_bits_pages(a->npages, 4);
+
+	if (hscpt_page_charge(a, pages))
+		return -ENOMEM;
+	a->bits_pages = pages;
+	a->present = hscpt_bits_alloc(a->npages);
+	a->soft = hscpt_bits_alloc(a->npages);
+	a->granted = hscpt_bits_alloc(a->npages);
+	a->found = hscpt_bits_alloc(a->npages);
+	if (!a->present || !a->soft || !a->granted || !a->found)
+		return -ENOMEM;
+	return 0;
 }
 
 static struct hscpt_arena *alloc_arena(unsigned long npages)
@@ -53,11 +64,11 @@ static struct hscpt_arena *alloc_arena(unsigned long npages)
 	if (!a)
 		return NULL;
 	a->npages = npages;
-	a->present = alloc_bits(npages);
-	a->soft = alloc_bits(npages);
-	a->granted = alloc_bits(npages);
-	a->found = alloc_bits(npages);
-	if (!a->present || !a->soft || !a->granted || !a->found) {
+	a->owner = current_euid();
+	a->limit_pages = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	if (!capable(CAP_IPC_LOCK))
+		a->user = get_uid(current_user());
+	if (alloc_arrays(a)) {
 		free_arena(a);
 		return NULL;
 	}
@@ -68,10 +79,6 @@ static struct hscpt_arena *alloc_arena(unsigned long npages)
 	INIT_LIST_HEAD(&a->snaps);
 	INIT_LIST_HEAD(&a->names);
 	spin_lock_init(&a->lock);
-	a->owner = current_euid();
-	a->limit_pages = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	if (!capable(CAP_IPC_LOCK))
-		a->user = get_uid(current_user());
 	return a;
 }
 

@@ -11,6 +11,33 @@
 
 #include "internal.h"
 
+/**
+ * hscpt_bits_alloc() - make an array
+ * @n: its length
+ *
+ * Return: the array, all 0, for kvfree(); or NULL.
+ */
+unsigned long *hscpt_bits_alloc(unsigned long n)
+{
+	return kvcalloc(BITS_TO_LONGS(n), sizeof(unsigned long),
+			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+				__GFP_NOWARN);
+}
+
+/**
+ * hscpt_bits_pages() - what arrays count for against RLIMIT_MEMLOCK
+ * @n: length of each
+ * @arrays: how many
+ *
+ * Return: whole pages.  What is less is as the other objects of a file: of the
+ * memory cgroup alone.
+ */
+unsigned long hscpt_bits_pages(unsigned long n, unsigned int arrays)
+{
+	return (BITS_TO_LONGS(n) * sizeof(unsigned long) * arrays) >>
+	       PAGE_SHIFT;
+}
+
 /* Those bits of word that are in [first, end). */
 static unsigned long mask_word(unsigned long word, unsigned long first,
 			       unsigned long end)

@@ -45,7 +45,7 @@ static struct page *copy_contents(struct page *from)
 static void drop_copy(struct hscpt_snap *s, struct page *copy)
 {
 	put_page(copy);
-	hscpt_page_uncharge(s->arena);
+	hscpt_page_uncharge(s->arena, 1);
 	atomic_long_dec(&s->ncopies);
 	atomic_long_dec(&s->arena->copied);
 }
@@ -59,7 +59,7 @@ static int store_copy(struct hscpt_snap *s, pgoff_t index, struct page *copy)
 		atomic_long_dec(&s->ncopies);
 		return -ENOSPC;
 	}
-	err = hscpt_page_charge(s->arena);
+	err = hscpt_page_charge(s->arena, 1);
 	if (err) {
 		atomic_long_dec(&s->ncopies);
 		return err;

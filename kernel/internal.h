@@ -86,6 +86,7 @@ struct user_struct;
  * @snaps: open snapshots with pending pages
  * @user: who is charged; NULL: unlimited
  * @limit_pages: RLIMIT_MEMLOCK of who opened it last
+ * @bits_pages: charged for its arrays of bits
  * @owner: who may attach
  * @name: "" if it is not persistent
  * @names: list of the named ones
@@ -115,6 +116,7 @@ struct hscpt_arena {
 
 	struct user_struct *user;
 	unsigned long limit_pages;
+	unsigned long bits_pages;
 	kuid_t owner;
 	char name[HSCPT_NAME_BYTES];
 	struct list_head names;
@@ -157,6 +159,7 @@ enum {
  * @pending: those whose contents are still the arena's own page's
  * @copies: struct page: contents of those that were written since, with a
  *	reference each
+ * @bits_pages: charged for @set, @dirty and @pending
  * @budget: most copies it may hold
  * @ncopies: copies it holds
  * @npages: bits in @set
@@ -174,6 +177,7 @@ struct hscpt_snap {
 	unsigned long *dirty;
 	unsigned long *pending;
 	struct xarray copies;
+	unsigned long bits_pages;
 	long budget;
 	atomic_long_t ncopies;
 	unsigned long npages;
@@ -214,14 +218,16 @@ unsigned int hscpt_arena_count(void);
 /* page.c: an arena's pages, their charge and their faults */
 extern const struct address_space_operations hscpt_page_aops;
 extern const struct vm_operations_struct hscpt_page_vm_ops;
-int hscpt_page_charge(struct hscpt_arena *a);
-void hscpt_page_uncharge(struct hscpt_arena *a);
+int hscpt_page_charge(struct hscpt_arena *a, unsigned long n);
+void hscpt_page_uncharge(struct hscpt_arena *a, unsigned long n);
 struct page *hscpt_page_get(struct hscpt_arena *a, pgoff_t index);
 int hscpt_page_populate(struct hscpt_arena *a, unsigned long first,
 			unsigned long n);
 void hscpt_page_free_all(struct hscpt_arena *a);
 
 /* bits.c: arrays of bits, one a page */
+unsigned long *hscpt_bits_alloc(unsigned long n);
+unsigned long hscpt_bits_pages(unsigned long n, unsigned int arrays);
 unsigned long hscpt_bits_take(unsigned long *from, unsigned long first,
 			      unsigned long n, unsigned long *to);
 unsigned long hscpt_bits_give(const unsigned long *from, unsigned long first,

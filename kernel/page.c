@@ -21,34 +21,36 @@
 #define GFP_TREE (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /**
- * hscpt_page_charge() - count one page against RLIMIT_MEMLOCK
+ * hscpt_page_charge() - count pages against RLIMIT_MEMLOCK
  * @a: whose user pays
+ * @n: how many
  *
  * The limit is per user, as for all memory that is locked on behalf of a user
  * and not of a process: an arena may outlive its process.
  *
  * Return: 0 or -ENOMEM.
  */
-int hscpt_page_charge(struct hscpt_arena *a)
+int hscpt_page_charge(struct hscpt_arena *a, unsigned long n)
 {
 	long limit = min_t(unsigned long, READ_ONCE(a->limit_pages), LONG_MAX);
 
-	if (!a->user)
+	if (!a->user || !n)
 		return 0;
-	if (atomic_long_inc_return(&a->user->locked_vm) <= limit)
+	if (atomic_long_add_return(n, &a->user->locked_vm) <= limit)
 		return 0;
-	atomic_long_dec(&a->user->locked_vm);
+	atomic_long_sub(n, &a->user->locked_vm);
 	return -ENOMEM;
 }
 
 /**
- * hscpt_page_uncharge() - undo one hscpt_page_charge()
+ * hscpt_page_uncharge() - undo hscpt_page_charge()
  * @a: whose user paid
+ * @n: how many
  */
-void hscpt_page_uncharge(struct hscpt_arena *a)
+void hscpt_page_uncharge(struct hscpt_arena *a, unsigned long n)
 {
 	if (a->user)
-		atomic_long_dec(&a->user->locked_vm);
+		atomic_long_sub(n, &a->user->locked_vm);
 }
 
 static void raise_top(struct hscpt_arena *a, unsigned long top)
@@ -69,11 +71,11 @@ static struct page *alloc_arena_page(struct hscpt_arena *a, pgoff_t index)
 	struct page *page;
 	struct folio *folio;
 
-	if (hscpt_page_charge(a))
+	if (hscpt_page_charge(a, 1))
 		return NULL;
 	page = alloc_page(GFP_PAGE | __GFP_ZERO);
 	if (!page) {
-		hscpt_page_uncharge(a);
+		hscpt_page_uncharge(a, 1);
 		return NULL;
 	}
 	folio = page_folio(page);
@@ -89,7 +91,7 @@ static void free_arena_page(struct hscpt_arena *a, struct page *page)
 	page_folio(page)->mapping = NULL;
 	unlock_page(page);
 	put_page(page);
-	hscpt_page_uncharge(a);
+	hscpt_page_uncharge(a, 1);
 }
 
 /*

@@ -18,13 +18,6 @@
 
 #define SLACK_PAGES 4096	/* by which an arena may grow before the cut */
 
-static unsigned long *alloc_bits(unsigned long n)
-{
-	return kvcalloc(BITS_TO_LONGS(n), sizeof(unsigned long),
-			GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
-				__GFP_NOWARN);
-}
-
 static void free_sets(struct hscpt_snap *s)
 {
 	if (s->dirty != s->set)
@@ -34,13 +27,20 @@ static void free_sets(struct hscpt_snap *s)
 	s->dirty = NULL;
 	s->set = NULL;
 	s->pending = NULL;
+	hscpt_page_uncharge(s->arena, s->bits_pages);
+	s->bits_pages = 0;
 }
 
 static int alloc_sets(struct hscpt_snap *s, unsigned long nbits, bool full)
 {
-	s->set = alloc_bits(nbits);
-	s->pending = alloc_bits(nbits);
-	s->dirty = full ? alloc_bits(nbits) : s->set;
+	unsigned long pages = hscpt_bits_pages(nbits, full ? 3 : 2);
+
+	if (hscpt_page_charge(s->arena, pages))
+		return -ENOMEM;
+	s->bits_pages = pages;
+	s->set = hscpt_bits_alloc(nbits);
+	s->pending = hscpt_bits_alloc(nbits);
+	s->dirty = full ? hscpt_bits_alloc(nbits) : s->set;
 	if (s->set && s->pending && s->dirty)
 		return 0;
 	free_sets(s);

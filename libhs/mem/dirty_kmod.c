@@ -309,8 +309,9 @@ create_memory(struct kmod *k, int dev, const struct hs_dirty_range *r,
 	if (rc == 0)
 		return c.fd;
 	return hs_kmod_dev_fail(why, why_size,
-	    "%s: no checkpoint memory of %zu MiB: %s", HSCPT_DEVICE,
-	    k->len >> 20, strerrordesc_np(-rc));
+	    "%s: no checkpoint memory of %zu MiB: %s; raise the limit of "
+	    "locked memory (ulimit -l), or use tracker=wpa",
+	    HSCPT_DEVICE, k->len >> 20, strerrordesc_np(-rc));
 }
 
 static int
@@ -530,11 +531,13 @@ prefer_kmod(const struct hs_dirty_range *r, char *why, size_t why_size)
 		    "%s: this kernel does not lend the module the MMU's "
 		    "modified bits; others track faster",
 		    HSCPT_DEVICE);
+	/* Its sets of pages: 4 bits a page, and 2 while there is a cut. */
+	locked += locked / 4096;
 	if (!may_lock(locked))
 		return hs_kmod_dev_fail(why, why_size,
 		    "%s: the limit of locked memory (ulimit -l) is below the "
 		    "%zu MiB of checkpoint memory: raise it",
-		    HSCPT_DEVICE, locked >> 20);
+		    HSCPT_DEVICE, (locked >> 20) + 1);
 	if (!r->fresh && !kept && r->used > COPY_BYTES)
 		return hs_kmod_dev_fail(why, why_size,
 		    "%s: an image of %zu MiB is mapped rather than copied into "

@@ -124,6 +124,39 @@ lock_as_root(void)
 	return arena_create(&a, NPAGES, HSCPT_CREATE_RESERVE, NULL) != 0;
 }
 
+/* A GiB of addresses: four sets of 8 pages; and two for a snapshot of it. */
+static int
+charge_sets(void)
+{
+	const uint64_t n = 262144, sets = 4 * 8, cut = 2 * 8;
+	struct arena a, b;
+	struct snap s, t;
+
+	limit_lock(sets + 1 + cut);
+	if (arena_create(&b, 2 * n, 0, NULL) != -ENOMEM)
+		return 1;
+	for (int i = 0; i < 3; i++) {
+		if (arena_create(&a, n, 0, NULL) != 0)
+			return 2;
+		if (arena_create(&b, n, 0, NULL) != -ENOMEM)
+			return 3;
+		/* The sets of a snapshot reach to the last page in use. */
+		a.at[(n - 1) * WORDS] = 1;
+		if (snap_take(&a, &s, HSCPT_SNAPSHOT_QUIESCED) != 0)
+			return 4;
+		if (snap_take(&a, &t, HSCPT_SNAPSHOT_QUIESCED) != -ENOMEM)
+			return 5;
+		snap_close(&s);
+		if (snap_take(&a, &t, HSCPT_SNAPSHOT_FULL) != -ENOMEM)
+			return 6;
+		if (snap_take(&a, &s, HSCPT_SNAPSHOT_QUIESCED) != 0)
+			return 7;
+		snap_close(&s);
+		arena_close(&a);
+	}
+	return 0;
+}
+
 /* The snapshot is stale, its pages are modified, memory is what was written. */
 static int
 check_stale(struct arena *a, struct snap *s, uint64_t ndirty)
@@ -360,6 +393,9 @@ main(void)
 		    0 },
 		{ "RLIMIT_MEMLOCK: a snapshot goes stale, its writer goes on",
 		    copy_too_much, 0 },
+		{ "RLIMIT_MEMLOCK: sets of pages count, until they are given "
+		  "back",
+		    charge_sets, 0 },
 		{ "CAP_IPC_LOCK: no limit", lock_as_root, 0 },
 		{ "the copies' budget: a snapshot goes stale",
 		    exceed_budget_running, 0 },

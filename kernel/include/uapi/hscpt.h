@@ -10,7 +10,8 @@
  *			mmap(PROT_READ, MAP_SHARED)
  *
  * Arena and snapshot are file descriptors, O_CLOEXEC.  A mapping of either
- * is not inherited by fork().
+ * is not inherited by fork(), unless madvise(MADV_DOFORK) asks for it: the
+ * child then writes to the same memory, and counts.
  *
  * What is promised
  *
@@ -27,8 +28,11 @@
  *      without HSCPT_SNAP_COMMIT are modified pages again.
  *  H5  Want of memory fails a snapshot (ESTALE), never the program that writes.
  *
- * Not seen until the I/O completes, and so not part of an earlier cut: writes
- * that devices make to pages pinned for them (O_DIRECT reads in flight).
+ * Writes that go by no page table of the program count when they complete:
+ * those of devices to pages pinned for them (O_DIRECT reads in flight), and
+ * those of other processes (process_vm_writev(), ptrace, /proc/PID/mem).  One
+ * that is under way at a cut may show in its pages, in part too (H3), and is in
+ * a later set (H1).
  *
  * The structs
  *
@@ -136,7 +140,9 @@ struct hscpt_info {
  * who created the arena, unless that one had CAP_IPC_LOCK: the pages are
  * neither swapped nor moved.  Copies that a snapshot makes are charged alike.
  * An access that cannot be charged is a SIGBUS (or EFAULT, in a system call);
- * HSCPT_POPULATE says ENOMEM.
+ * HSCPT_POPULATE says ENOMEM.  The module's own sets, 4 bits a page of the
+ * length, are charged when the arena is made, and 2 or, with FULL, 3 bits a
+ * page while a snapshot is open; of each less than a page is not counted.
  *
  * EEXIST: an arena of this name exists.  ENOMEM: also for the limits.
  */
@@ -163,7 +169,8 @@ struct hscpt_create {
  * @cookie: out: what HSCPT_SNAP_COMMIT of that one said
  *
  * Contents and modified pages are as the last process left them; snapshots
- * that it had not committed are aborted.
+ * that it had not committed are aborted.  The user who created it goes on
+ * paying, up to the RLIMIT_MEMLOCK of who attached it last.
  *
  * ENOENT: no such arena.  EPERM: neither its creator's user nor CAP_SYS_ADMIN.
  * EBUSY: it is open, or one of its snapshots is; the exit of a process closes
