@@ -147,8 +147,9 @@ break_stop(int rc)
 	(void)hs_park_list_lock();
 	if (hs_park.breach[0] == '\0')
 		memcpy(hs_park.breach, hs_why_line(), HS_WHY_BYTES);
-	hs_park_list_unlock();
+	/* Locked still: a stop that begins takes both away, or has both. */
 	(void)__atomic_fetch_or(&hs_park.pending, HURRY, __ATOMIC_SEQ_CST);
+	hs_park_list_unlock();
 	hs_futex_wake(count_word(), 1);
 	return rc;
 }

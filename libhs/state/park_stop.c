@@ -145,7 +145,7 @@ begin_stop(void)
 	bool fenced;
 
 	hs_park.breach[0] = '\0';
-	ticket = ticket_of(hs_park.pending) + 1;
+	ticket = ticket_of(LOAD(&hs_park.pending)) + 1;
 	if (ticket == 0)
 		ticket = 1;
 	/* One of them this: the count is 0 only once all were looked at. */
