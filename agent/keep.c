@@ -78,10 +78,12 @@ hs_keep_open(struct hs_keep *k, const char *resource, const char *state_dir,
 	struct stat st;
 
 	*k = (struct hs_keep){ .lock = -1 };
-	if (stat(standalone ? "/proc/self/ns/net" : state_dir, &st) < 0)
+	if (stat(standalone ? "/proc/self/ns/net" : state_dir, &st) == 0) {
+		o.dev = st.st_dev;
+		o.ino = st.st_ino;
+	} else if (!standalone) {
 		return;
-	o.dev = st.st_dev;
-	o.ino = st.st_ino;
+	} /* else this kernel has but one network */
 	if (standalone)
 		o.uid = geteuid();
 	if (make_name(k->name, &o, resource) < 0 || !standalone)
